@@ -1,0 +1,62 @@
+import { inspect } from 'node:util'
+import createError from '@fastify/error'
+import type { Outcome } from './outcome.js'
+
+/**
+ * Every error that this plugin raises, with its code and its HTTP status.
+ *
+ * No message of a gateway error names an upstream: it goes to the client. What went wrong is in `cause`,
+ * which Fastify logs and never serializes.
+ */
+export const BadOptionError = createError<[string]>('FST_BALANCER_BAD_OPTION', '%s', 500, TypeError)
+
+export const NoTargetError = createError('FST_BALANCER_NO_TARGET', 'No upstream is available', 503)
+export const PoolClosedError = createError('FST_BALANCER_POOL_CLOSED', 'The gateway is closing', 503)
+export const PolicyError = createError<[string, ErrorOptions?]>('FST_BALANCER_POLICY', 'The balancing policy failed: %s', 500)
+
+export const UnreachableError = createError('FST_BALANCER_UNREACHABLE', 'No connection to the upstream could be made', 502)
+export const FailedError = createError('FST_BALANCER_FAILED', 'The upstream closed the connection without a valid answer', 502)
+export const BrokenError = createError('FST_BALANCER_BROKEN', 'The answer of the upstream broke off', 502)
+export const ConnectTimeoutError = createError('FST_BALANCER_CONNECT_TIMEOUT', 'The upstream did not accept a connection in time', 504)
+export const HeadersTimeoutError = createError('FST_BALANCER_HEADERS_TIMEOUT', 'The upstream did not answer in time', 504)
+export const IdleTimeoutError = createError('FST_BALANCER_IDLE_TIMEOUT', 'The upstream stopped in the middle of its answer', 504)
+
+export const BadPathError = createError('FST_BALANCER_BAD_PATH', 'The path leaves the route that it was sent to', 400)
+export const BadRequestError = createError('FST_BALANCER_BAD_REQUEST', 'The request can not be forwarded', 400)
+/** Nobody is left to read it; 499 is the customary status for logs and metrics. */
+export const ClientGoneError = createError('FST_BALANCER_CLIENT_GONE', 'The client closed the connection', 499)
+
+/** An error with a status for the client. */
+export type GatewayError = Error & { readonly code: string, readonly statusCode?: number }
+
+/** What the client, or an aggregating handler, is told about an attempt that did not end well. */
+export function toGatewayError (outcome: Exclude<Outcome, { kind: 'answered' }>): GatewayError {
+  const { error } = outcome
+  const options = { cause: error }
+  switch (outcome.kind) {
+    case 'unsent': return codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? ConnectTimeoutError(options) : UnreachableError(options)
+    case 'failed': return isTimeout(error) ? HeadersTimeoutError(options) : FailedError(options)
+    case 'broken': return isTimeout(error) ? IdleTimeoutError(options) : BrokenError(options)
+    case 'aborted': return isRefused(error) ? BadRequestError(options) : ClientGoneError(options)
+  }
+}
+
+/** Whether undici turned the request itself down (a field that it will not write): every target would. */
+export function isRefused (error: Error): boolean {
+  const code = codeOf(error)
+  return code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED'
+}
+
+function isTimeout (error: Error): boolean {
+  const code = codeOf(error)
+  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
+}
+
+function codeOf (error: Error): string | undefined {
+  return (error as NodeJS.ErrnoException).code
+}
+
+/** A value as it is quoted in a message. */
+export function show (value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity })
+}

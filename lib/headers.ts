@@ -1,0 +1,157 @@
+/** Pure functions over header fields: what may pass a gateway, and what it adds. */
+import type { Dispatcher } from 'undici'
+
+/** A message header as undici hands it over: name, value, name, value, … */
+export type RawHeaders = readonly Buffer[]
+
+/** Header fields by lower-case name, in the shape that Fastify's `reply.headers()` takes. */
+export type HeaderRecord = Record<string, string | string[]>
+
+/**
+ * Fields that belong to one connection and never travel through a gateway (RFC 9110 §7.6.1), with the ones that
+ * older software still sends. `expect` is answered by this hop; undici refuses to send it.
+ */
+const HOP_BY_HOP_REQUEST = new Set([
+  'connection', 'expect', 'http2-settings', 'keep-alive', 'proxy-authorization', 'proxy-connection',
+  'trailer', 'transfer-encoding', 'upgrade'
+])
+
+const HOP_BY_HOP_RESPONSE = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
+])
+
+/** What the gateway says of the client. An absent field is left out, and the client's own is dropped all the same. */
+export interface ForwardedFacts {
+  readonly for: string | undefined
+  readonly proto: string
+  readonly host: string | undefined
+  readonly port: string | undefined
+}
+
+const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'])
+
+/**
+ * The fields to send upstream.
+ *
+ * `host` is only among them when it is to be the client's own: left out, each target gets its own.
+ */
+export function requestHeaders (
+  client: Readonly<Record<string, string | string[] | undefined>>,
+  { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string }
+): HeaderRecord {
+  const headers: HeaderRecord = Object.create(null)
+  if (host !== undefined) headers['host'] = host
+  for (const name of Object.keys(client)) {
+    const value = client[name]
+    if (value === undefined || name === 'host' || name.charCodeAt(0) === COLON) continue
+    if (HOP_BY_HOP_REQUEST.has(name) || FORWARDED_NAMES.has(name)) continue
+    headers[name] = value
+  }
+  // The one value of TE with a meaning past this hop: "I understand trailers" (RFC 9110 §10.1.4).
+  if (headers['te'] !== undefined) {
+    if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(String(headers['te']))) headers['te'] = 'trailers'
+    else delete headers['te']
+  }
+  headers['via'] = headers['via'] === undefined ? via : `${String(headers['via'])}, ${via}`
+  if (facts.for !== undefined) headers['x-forwarded-for'] = facts.for
+  headers['x-forwarded-proto'] = facts.proto
+  if (facts.host !== undefined) headers['x-forwarded-host'] = facts.host
+  if (facts.port !== undefined) headers['x-forwarded-port'] = facts.port
+  return headers
+}
+
+/** Takes out, in place, what a request must not carry whoever put it there; undici refuses to send most of it. */
+export function dropHopByHop (headers: HeaderRecord): void {
+  for (const name of Object.keys(headers)) if (HOP_BY_HOP_REQUEST.has(name.toLowerCase())) delete headers[name]
+}
+
+/** First character of HTTP/2's pseudo-header fields. */
+const COLON = 58
+
+/** The fields to pass on to the client: hop-by-hop ones and those that `Connection` names are gone. */
+export function responseHeaders (raw: RawHeaders): HeaderRecord {
+  // No prototype: an upstream may well send a field called `constructor` or `__proto__`.
+  const headers: HeaderRecord = Object.create(null)
+  let nominated: string | undefined
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = latin1(raw[i]).toLowerCase()
+    const value = latin1(raw[i + 1])
+    if (name === 'connection') nominated = nominated === undefined ? value : `${nominated},${value}`
+    if (HOP_BY_HOP_RESPONSE.has(name)) continue
+    const before = headers[name]
+    if (before === undefined) headers[name] = value
+    else if (Array.isArray(before)) before.push(value)
+    else headers[name] = [before, value]
+  }
+  if (nominated !== undefined) for (const name of listOf(nominated)) delete headers[name]
+  return headers
+}
+
+/** Field values are bytes; latin1 is the one decoding that gives every byte back when it is written out again. */
+function latin1 (bytes: Buffer | undefined): string {
+  return bytes === undefined ? '' : bytes.toString('latin1')
+}
+
+function listOf (value: string): string[] {
+  return value.toLowerCase().split(',').map(item => item.trim()).filter(item => item !== '')
+}
+
+/** The announced length of a body in bytes, or -1 when there is none to rely on. */
+export function contentLength (raw: RawHeaders): number {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]
+    if (name?.length === 14 && latin1(name).toLowerCase() === 'content-length') {
+      const value = latin1(raw[i + 1])
+      return /^\d{1,15}$/.test(value) ? Number(value) : -1
+    }
+  }
+  return -1
+}
+
+/** An address as it is written in `X-Forwarded-For`: IPv4 that arrived on an IPv6 socket is IPv4 (RFC 4291 §2.5.5.2). */
+export function plainAddress (address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') === true && address.includes('.') ? address.slice(7) : address
+}
+
+/** The value of the first cookie with this name, undecoded. */
+export function cookieValue (header: string | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined
+  for (const pair of header.split(';')) {
+    const at = pair.indexOf('=')
+    if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim()
+  }
+  return undefined
+}
+
+/**
+ * A `Location` that points into the upstream's own path space, moved into the gateway's.
+ * Only a path that begins with `from` as whole segments is: relative paths, `//other/host` and full URLs are left alone.
+ */
+export function rewriteLocation (location: string, from: string, to: string): string {
+  if (!location.startsWith('/') || location.startsWith('//') || !location.startsWith(from)) return location
+  const rest = location.slice(from.length)
+  if (rest !== '' && !from.endsWith('/') && !/^[/?#]/.test(rest)) return location
+  const moved = to + (rest.startsWith('/') || !/^[^?#]/.test(rest) ? rest : `/${rest}`)
+  return moved === '' || !moved.startsWith('/') ? `/${moved}` : moved
+}
+
+/** Headers as undici takes them, in a form that can be read more than once. */
+export type RequestHeaders = Exclude<Dispatcher.DispatchOptions['headers'], Iterable<[string, string | string[] | undefined]>> | string[]
+
+/** Iterables (a `Headers`, a `Map`) as a flat list; lists and objects as they are. */
+export function flatHeaders (headers: Dispatcher.DispatchOptions['headers']): RequestHeaders {
+  if (headers === null || headers === undefined || Array.isArray(headers) || !(Symbol.iterator in headers)) return headers as RequestHeaders
+  const list: Array<string | string[]> = []
+  for (const [name, value] of headers as Iterable<[string, string | string[] | undefined]>) {
+    if (value !== undefined) list.push(name, value)
+  }
+  // undici takes a list as a value here too, its types only say so for objects.
+  return list as string[]
+}
+
+/** Whether there is a field with this lower-case name. */
+export function hasHeader (headers: RequestHeaders, name: string): boolean {
+  if (headers === null || headers === undefined) return false
+  if (Array.isArray(headers)) return headers.some((field, i) => i % 2 === 0 && field.length === name.length && field.toLowerCase() === name)
+  return Object.entries(headers).some(([field, value]) => value !== undefined && field.toLowerCase() === name)
+}

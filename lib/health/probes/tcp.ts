@@ -1,0 +1,33 @@
+import type { Clock } from '../../clock.js'
+import { connector, type TlsOptions } from '../../connector.js'
+import type { Probe } from '../active.js'
+
+/** What a tcp probe asks for. */
+export interface TcpProbeOptions {
+  /** Port instead of the target's own. */
+  readonly port: number | undefined
+  readonly tls: TlsOptions
+  /** Milliseconds until the connection attempt is given up. */
+  readonly timeout: number
+}
+
+/** Well is who accepts a connection, and for `https:` completes the TLS handshake. Nothing is sent. */
+export function tcpProbe (clock: Clock, { port, tls, timeout }: TcpProbeOptions): Probe {
+  const connect = connector(clock, timeout, tls)
+  return async target => {
+    const url = new URL(target.origin)
+    await new Promise<void>((resolve, reject) => {
+      connect({
+        hostname: url.hostname.replace(/^\[|\]$/g, ''),
+        host: url.host,
+        protocol: url.protocol,
+        port: String(port ?? url.port),
+        ...(target.servername === undefined ? undefined : { servername: target.servername })
+      }, (error, socket) => {
+        socket?.on('error', () => {}).destroy()
+        if (error === null) resolve()
+        else reject(error)
+      })
+    })
+  }
+}

@@ -1,0 +1,13 @@
+export { default, default as balancer, type Upstreams } from './plugin.js'
+export { Pool } from './pool.js'
+export type {
+  BalancerOptions, GatewayOptions, HashPolicyOptions, HealthOptions, PolicyName, PolicyOption, PoolOptions, RouteOptions, ShortOptions
+} from './options.js'
+export type { KeyOption } from './key.js'
+export type { Policy, Pick } from './policy.js'
+export type { Probe } from './health/active.js'
+export type { Observer } from './observer.js'
+export { isFault, type AttemptRecord, type Health, type Outcome } from './outcome.js'
+export type { Target, TargetConfig, TargetCounters, TargetSnapshot, Timeouts } from './target.js'
+export type { TlsOptions } from './connector.js'
+export type { ExchangeOptions } from './exchange.js'

@@ -1,0 +1,33 @@
+import type { FastifyRequest } from 'fastify'
+import { cookieValue } from './headers.js'
+
+/** Where a request's key is found. A function may return undefined for "no key". */
+export type KeyOption =
+  | { readonly header: string }
+  | { readonly cookie: string }
+  | { readonly query: string }
+  /** The path, without the query. */
+  | 'path'
+  /** The client's address: Fastify's `request.ip`, which `trustProxy` governs. */
+  | 'address'
+  | ((request: FastifyRequest) => string | undefined)
+
+/** Reads the key of a request; an empty one counts as none. */
+export type KeyReader = (request: FastifyRequest) => string | undefined
+
+export function keyReader (option: KeyOption): KeyReader {
+  const read = reader(option)
+  return request => read(request) || undefined
+}
+
+function reader (option: KeyOption): KeyReader {
+  if (typeof option === 'function') return option
+  if (option === 'path') return request => request.url.split('?', 1)[0]
+  if (option === 'address') return request => request.ip
+  if ('header' in option) {
+    const name = option.header.toLowerCase()
+    return request => String(request.headers[name] ?? '')
+  }
+  if ('cookie' in option) return request => cookieValue(request.headers.cookie, option.cookie)
+  return request => String((request.query as Record<string, unknown>)[option.query] ?? '')
+}

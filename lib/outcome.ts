@@ -1,0 +1,44 @@
+/**
+ * What one attempt (one send of a request to one target) came to.
+ *
+ * Retries, health, metrics and the status the client sees all follow from this one value.
+ * `latency` is in milliseconds, from the pick to the final response headers.
+ */
+export type Outcome =
+  /** Final response headers came, and the body that followed was whole. */
+  | { readonly kind: 'answered', readonly status: number, readonly latency: number }
+  /** Never on the wire. Nothing can have happened upstream, so any request may go elsewhere. */
+  | { readonly kind: 'unsent', readonly error: Error }
+  /** Sent, and nothing of an answer was passed on to the client. The target may have acted on it. */
+  | { readonly kind: 'failed', readonly error: Error }
+  /** Part of the answer was passed on, then it broke off. Too late for anything but to cut the client off too. */
+  | { readonly kind: 'broken', readonly error: Error }
+  /** Whoever asked went away. Says nothing about the target. */
+  | { readonly kind: 'aborted', readonly error: Error }
+
+/** A target's state. `trial` lets one request at a time through after an ejection. */
+export type Health = 'up' | 'down' | 'trial' | 'draining'
+
+/** One line of `request.attempts`. */
+export interface AttemptRecord {
+  /** URL of the target, as configured. */
+  readonly target: string
+  readonly outcome: Outcome['kind']
+  /** Status of the target's answer, when there was one. */
+  readonly status?: number
+  /** Why there was none, or why it broke off. */
+  readonly error?: Error
+  /** Milliseconds from the pick to the final response headers, or to the failure. */
+  readonly ms: number
+}
+
+/** Whether an outcome counts against its target. A client's departure never does, nor does a 4xx answer. */
+export function isFault (outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'answered': return outcome.status >= 500
+    case 'unsent':
+    case 'failed':
+    case 'broken': return true
+    case 'aborted': return false
+  }
+}
