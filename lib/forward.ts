@@ -28,8 +28,8 @@ export interface ForwardSettings {
   readonly replyOptions: FastifyReplyFromHooks
 }
 
-/** Sends a request through the pool and its answer to the client. */
-export type Forward = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+/** Sends a request through the pool and its answer to the client. Returns at once; Fastify needs no promise for it. */
+export type Forward = (request: FastifyRequest, reply: FastifyReply) => void
 
 /** Where an exchange keeps its lines for `request.attempts`. */
 export const kAttempts = Symbol('fastify-balancer.attempts')
@@ -108,7 +108,7 @@ export function forwarder (settings: ForwardSettings): Forward {
     const url = settings.preRewrite?.(request.url, request.params, settings.prefix) ?? request.url
     const rewritten = settings.rewrite(url, request.params as Record<string, string>)
     request[kForwarding] = new Forwarding(settings, request, reply, rewritten)
-    return from.call(reply, '/', options)
+    from.call(reply, '/', options)
   }
 }
 
@@ -217,20 +217,18 @@ class Forwarding implements Handler {
     const { pool } = this.#settings
     const fields = { pool: pool.name, attempts: this.#attempts.map(loggedAttempt) }
     if (this.#clientGone) {
-      this.#request.log.debug(fields, 'client closed the connection')
+      this.#request.log.debug({ ...fields, statusCode: 499 }, 'client closed the connection')
       this.#stream?.destroy(error)
-      // The client reads nothing any more; this is for the app's onResponse hooks and its access log.
-      if (!this.#reply.sent) void this.#reply.code(499).send()
       return
     }
     this.#request.log.warn({ ...fields, err: error }, 'request could not be forwarded')
     if (this.#stream !== undefined) {
       // Fastify cuts the client's connection off when the stream that it sends fails.
       this.#stream.destroy(error)
-    } else if (!this.#reply.sent) {
+    } else {
       const { onError } = this.#settings.replyOptions
       if (onError !== undefined) onError(this.#reply, { error: error as GatewayError & { name: string } })
-      else void this.#reply.send(error)
+      else this.#reply.send(error)
     }
   }
 

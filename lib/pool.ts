@@ -73,7 +73,7 @@ export class Pool extends Dispatcher {
       this.#prober = new Prober({
         ...health, clock: settings.clock, tls: settings.tls, onVerdict: (target, down) => { this.#judge(target, down) }
       })
-      if (initial === 'down') for (const target of this.#targets) target.down = NOT_PROBED
+      if (initial === 'down') for (const target of this.#targets) target.judge(NOT_PROBED)
     }
     this.#refresh()
   }
@@ -129,7 +129,7 @@ export class Pool extends Dispatcher {
    */
   drain (url: string, drained = true): void {
     const target = this.#member(url)
-    this.#change(target, () => { target.drained = drained }, drained ? 'drained' : 'no longer drained')
+    this.#change(target, () => { target.drain(drained) }, drained ? 'drained' : 'no longer drained')
   }
 
   /**
@@ -212,7 +212,7 @@ export class Pool extends Dispatcher {
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
       if (this.#prober === undefined || this.#closed) continue
-      target.down = NOT_PROBED
+      target.judge(NOT_PROBED)
       this.#prober.watch(target, false, false)
     }
     this.#refresh()
@@ -230,7 +230,7 @@ export class Pool extends Dispatcher {
 
   /** The probes have changed their mind about a target. */
   #judge (target: Target, down: string | undefined): void {
-    this.#change(target, () => { target.down = down }, down ?? 'probes succeed')
+    this.#change(target, () => { target.judge(down) }, down ?? 'probes succeed')
   }
 
   /** Every change of a target's weight or health: carries it out, then tells the log and the observers. */

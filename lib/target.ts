@@ -134,11 +134,11 @@ export class Target {
     return this.#weight === 0 ? 'weight 0' : this.#down
   }
 
-  /** Whether `drain` was asked for; weight 0 drains as well. */
-  set drained (drained: boolean) { this.#drained = drained }
+  /** No new requests, or new requests again; weight 0 drains as well. */
+  drain (drained: boolean): void { this.#drained = drained }
 
-  /** The verdict of the probes: undefined is up, a text is the reason for being down. */
-  set down (reason: string | undefined) { this.#down = reason }
+  /** Takes on the verdict of the probes: undefined is up, a text is the reason for being down. */
+  judge (down: string | undefined): void { this.#down = down }
 
   /**
    * Counts an attempt as in flight until the function that it returns is called; calling it again does nothing.

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Client, type Dispatcher } from 'undici'
 import { jittered, sleep, type Clock } from '../clock.js'
 import { connector, type TlsOptions } from '../connector.js'
@@ -140,7 +141,6 @@ export class Prober {
 }
 
 async function aborted (signal: AbortSignal): Promise<never> {
-  return await new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => { reject(signal.reason as Error) }, { once: true })
-  })
+  await once(signal, 'abort')
+  throw signal.reason
 }
