@@ -125,6 +125,8 @@ export class Attempt implements Handler {
   onUpgrade (status: number, headers: Buffer[], socket: Duplex): void {
     this.#status = status
     this.#latency = this.#clock.now() - this.#started
+    this.#state = 'answered'
+    this.#owner.accept(status, this.#latency)
     this.#note({ kind: 'answered', status, latency: this.#latency })
     socket.once('close', () => { this.#settle(this.#answered()) })
     this.#owner.handler.onUpgrade?.(status, headers, socket)

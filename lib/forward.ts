@@ -192,7 +192,7 @@ class Forwarding implements Handler {
   onHeaders (status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) return true
     assertStatus(status)
-    this.#stream = new ResponseBody(this.#reply, resume, () => { this.#abort?.(ClientGoneError()) })
+    this.#stream = new ResponseBody(this.#reply, resume, () => { this.#leave() })
     this.#answer(status, headers, this.#stream)
     return true
   }

@@ -50,6 +50,7 @@ export class Pool extends Dispatcher {
   #targets: readonly Target[] = []
   #available: readonly Target[] = []
   #panicking = false
+  #started = false
   #nextId = 0
   #closed = false
   #destroyed = false
@@ -80,6 +81,7 @@ export class Pool extends Dispatcher {
 
   /** Starts the probes, if the pool has any. Until then every target is what `health.initial` says. */
   start (): void {
+    this.#started = true
     const up = this.#settings.health?.initial !== 'down'
     for (const target of this.#targets) this.#prober?.watch(target, up, up)
   }
@@ -211,7 +213,7 @@ export class Pool extends Dispatcher {
     this.#targets = [...this.#targets, ...joining]
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
-      if (this.#prober === undefined || this.#closed) continue
+      if (this.#prober === undefined || !this.#started || this.#closed) continue
       target.judge(NOT_PROBED)
       this.#prober.watch(target, false, false)
     }
