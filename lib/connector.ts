@@ -20,10 +20,11 @@ export interface TlsOptions {
  * would add up to a second to every failover from a black hole. The abandoned socket is left to undici's.
  *
  * @param timeout in milliseconds; 0 waits for as long as the system does
+ * @param signal closes every socket that was asked for, however far its connection has come
  */
-export function connector (clock: Clock, timeout: number, tls: TlsOptions): buildConnector.connector {
+export function connector (clock: Clock, timeout: number, tls: TlsOptions, signal?: AbortSignal): buildConnector.connector {
   // undici types these options as a union in which no member has TLS fields alone.
-  const connect = buildConnector({ rejectUnauthorized: true, ...tls, timeout } as buildConnector.BuildOptions)
+  const connect = buildConnector({ rejectUnauthorized: true, ...tls, timeout, ...(signal === undefined ? undefined : { signal }) } as buildConnector.BuildOptions)
   if (timeout === 0) return connect
 
   return (options, callback) => {

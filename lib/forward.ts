@@ -20,7 +20,7 @@ export interface ForwardSettings {
   /** Reads what the pool's policy hashes; undefined when it does not. */
   readonly keyOf: KeyReader | undefined
   readonly preserveHost: boolean
-  readonly via: string
+  readonly via: string | false
   readonly rewriteLocation: boolean
   readonly preRewrite: ((url: string, params: unknown, prefix: string) => string) | undefined
   /** The route's prefix as it was registered, parents' prefixes included. */
@@ -154,7 +154,7 @@ class Forwarding implements Handler {
     const request = this.#request
     const { preserveHost, via } = this.#settings
     const host = preserveHost ? request.host : undefined
-    const headers = requestHeaders(client, { facts: forwardedFacts(request), host, via: `${request.raw.httpVersion} ${via}` })
+    const headers = requestHeaders(client, { facts: forwardedFacts(request), host, via: via === false ? undefined : `${request.raw.httpVersion} ${via}` })
     this.#headers = headers
     if (rewrite === undefined) return
     this.#headers = Object.assign(Object.create(null), rewrite(request, headers)) as HeaderRecord

@@ -37,7 +37,7 @@ const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forw
  */
 export function requestHeaders (
   client: Readonly<Record<string, string | string[] | undefined>>,
-  { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string }
+  { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string | undefined }
 ): HeaderRecord {
   const headers: HeaderRecord = Object.create(null)
   if (host !== undefined) headers['host'] = host
@@ -52,7 +52,7 @@ export function requestHeaders (
     if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(String(headers['te']))) headers['te'] = 'trailers'
     else delete headers['te']
   }
-  headers['via'] = headers['via'] === undefined ? via : `${String(headers['via'])}, ${via}`
+  if (via !== undefined) headers['via'] = headers['via'] === undefined ? via : `${String(headers['via'])}, ${via}`
   if (facts.for !== undefined) headers['x-forwarded-for'] = facts.for
   headers['x-forwarded-proto'] = facts.proto
   if (facts.host !== undefined) headers['x-forwarded-host'] = facts.host

@@ -108,8 +108,8 @@ export interface RouteOptions extends FastifyRouteOptions {
   readonly routes?: readonly string[]
   /** Sends the client's Host instead of the target's. Default: false. */
   readonly preserveHost?: boolean
-  /** Name of this gateway in `Via`. Default: `fastify-balancer`. */
-  readonly via?: string
+  /** Name of this gateway in `Via`; false sends none of its own. Default: `fastify-balancer`. */
+  readonly via?: string | false
   /** Moves a `Location` below `rewritePrefix` to `prefix`. Default: true. */
   readonly internalRewriteLocationHeader?: boolean
   /** false leaves bodies to the app's parsers and sends what they made of them. Default: true, bytes as they come. */
@@ -214,7 +214,7 @@ const routeProperties = {
   httpMethods: { type: 'array', minItems: 1, items: { type: 'string', pattern: '^[A-Z]+$' } },
   routes: { type: 'array', minItems: 1, items: { type: 'string', pattern: '^/' } },
   preserveHost: flag,
-  via: { type: 'string', pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+(:[0-9]+)?$' },
+  via: { if: { typeof: 'string' }, then: { pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+(:[0-9]+)?$' }, else: { const: false } },
   internalRewriteLocationHeader: flag,
   proxyPayloads: flag,
   preRewrite: func,

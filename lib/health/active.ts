@@ -1,10 +1,13 @@
-import { once } from 'node:events'
 import { Client, type Dispatcher } from 'undici'
 import { jittered, sleep, type Clock } from '../clock.js'
 import { connector, type TlsOptions } from '../connector.js'
+import { show } from '../errors.js'
 import type { Target } from '../target.js'
 
-/** Asks a target whether it is well; rejects with the reason when it is not. `signal` is its deadline. */
+/**
+ * Asks a target whether it is well; rejects with the reason when it is not. `signal` is its deadline. `dispatcher` has
+ * connections of its own, which are closed when the probe is over.
+ */
 export type Probe = (target: Target, dispatcher: Dispatcher, signal: AbortSignal) => Promise<void>
 
 export interface ProberSettings {
@@ -23,7 +26,7 @@ export interface ProberSettings {
   readonly rise: number
   /** Failures in a row that bring it down. */
   readonly fall: number
-  /** Told of changes only: undefined is up, a text is the reason for being down. */
+  /** Told of changes, and of the first failure of a newcomer: undefined is up, a text is the reason for being down. */
   onVerdict (target: Target, down: string | undefined): void
 }
 
@@ -61,86 +64,118 @@ export class Verdict {
 
 /**
  * Probes targets for as long as they are watched, each in a loop of its own: the next probe starts an interval after
- * the last one ended, so a slow target never has two. Probes have their own connection, opened anew each time, so a
- * busy pool can not hold them up and a listener that has gone is seen at once.
+ * the last one ended, so a slow target never has two. Every probe has a connection of its own, so a busy pool can not
+ * hold it up and a listener that has gone is seen at once.
  */
 export class Prober {
   readonly #settings: ProberSettings
-  readonly #watched = new Map<Target, AbortController>()
+  readonly #watched = new Map<Target, Watch>()
+  #running = false
 
   constructor (settings: ProberSettings) {
     this.#settings = settings
   }
 
   /**
-   * Starts at once.
+   * The first probe starts at once, or with `start`.
    *
    * @param up what is believed of the target until the probes say otherwise
    * @param proven false for a newcomer: when it is down, its first success brings it up
    */
   watch (target: Target, up: boolean, proven: boolean): void {
-    const controller = new AbortController()
-    this.#watched.set(target, controller)
-    void this.#loop(target, controller.signal, new Verdict(this.#settings.rise, this.#settings.fall, up, proven))
+    if (this.#watched.has(target)) return
+    const { rise, fall } = this.#settings
+    const watch: Watch = { verdict: new Verdict(rise, fall, up, proven), heard: proven, loop: undefined }
+    this.#watched.set(target, watch)
+    if (this.#running) this.#run(target, watch)
   }
 
   unwatch (target: Target): void {
-    this.#watched.get(target)?.abort()
+    this.#watched.get(target)?.loop?.abort()
     this.#watched.delete(target)
   }
 
-  /** Ends every loop and the probes in flight. */
-  stop (): void {
-    for (const controller of this.#watched.values()) controller.abort()
-    this.#watched.clear()
+  start (): void {
+    if (this.#running) return
+    this.#running = true
+    for (const [target, watch] of this.#watched) this.#run(target, watch)
   }
 
-  async #loop (target: Target, signal: AbortSignal, verdict: Verdict): Promise<void> {
-    const { clock, interval, jitter } = this.#settings
-    const client = this.#connect(target)
+  /** Ends every loop and the probes in flight. What they found out is kept for the next `start`. */
+  stop (): void {
+    this.#running = false
+    for (const { loop } of this.#watched.values()) loop?.abort()
+  }
+
+  #run (target: Target, watch: Watch): void {
+    watch.loop = new AbortController()
+    void this.#loop(target, watch, watch.loop.signal)
+  }
+
+  async #loop (target: Target, watch: Watch, signal: AbortSignal): Promise<void> {
+    const { clock, interval, jitter, onVerdict } = this.#settings
     while (!signal.aborted) {
-      const failure = await this.#probe(target, client, signal)
-      if (signal.aborted) break
-      if (verdict.observe(failure === undefined)) this.#settings.onVerdict(target, failure)
+      const failure = await this.#probe(target, signal)
+      if (signal.aborted) return
+      const changed = watch.verdict.observe(failure === undefined)
+      const first = !watch.heard
+      watch.heard = true
+      if (changed || (first && failure !== undefined)) onVerdict(target, failure)
       await sleep(clock, jittered(clock, interval, jitter), signal)
     }
-    await client.destroy()
   }
 
   /** Undefined when the target is well, or else why it is not. */
-  async #probe (target: Target, client: Client, signal: AbortSignal): Promise<string | undefined> {
+  async #probe (target: Target, signal: AbortSignal): Promise<string | undefined> {
     const { clock, probe, timeout } = this.#settings
     const deadline = new AbortController()
-    const expire = (reason: Error): void => { deadline.abort(reason) }
-    const onStop = (): void => { expire(new Error('stopped')) }
-    const cancel = clock.after(timeout, () => { expire(new Error(`no answer within ${timeout} ms`)) })
+    const ended = aborted(deadline.signal)
+    const onStop = (): void => { deadline.abort(new Error('stopped')) }
+    const cancel = clock.after(timeout, () => { deadline.abort(new Error(`no answer within ${timeout} ms`)) })
     signal.addEventListener('abort', onStop)
+    const client = this.#connect(target, deadline.signal)
     try {
       // A probe that does not listen to its signal must not hold the loop up.
-      await Promise.race([probe(target, client, deadline.signal), aborted(deadline.signal)])
+      await Promise.race([probe(target, client, deadline.signal), ended])
       return undefined
     } catch (error) {
-      return error instanceof Error ? error.message || error.name : String(error)
+      return reasonOf(deadline.signal.aborted ? deadline.signal.reason : error)
     } finally {
       cancel()
       signal.removeEventListener('abort', onStop)
+      // A probe may have left an answer unread or a connection half made.
+      void client.destroy()
+      deadline.abort()
     }
   }
 
-  #connect (target: Target): Client {
-    const { clock, tls, port, timeout } = this.#settings
+  #connect (target: Target, signal: AbortSignal): Client {
+    const { clock, tls, port } = this.#settings
     const origin = new URL(target.origin)
     if (port !== undefined) origin.port = String(port)
-    return new Client(origin.origin, {
-      connect: connector(clock, timeout, tls),
-      pipelining: 0,
-      headersTimeout: 0,
-      bodyTimeout: 0
-    })
+    // The signal is the only deadline.
+    return new Client(origin.origin, { connect: connector(clock, 0, tls, signal), pipelining: 0, headersTimeout: 0, bodyTimeout: 0 })
   }
 }
 
-async function aborted (signal: AbortSignal): Promise<never> {
-  await once(signal, 'abort')
-  throw signal.reason
+interface Watch {
+  readonly verdict: Verdict
+  /** Whether `onVerdict` has had reason to know of the target. */
+  heard: boolean
+  loop: AbortController | undefined
+}
+
+/** Rejects with the signal's reason; nobody has to listen. */
+function aborted (signal: AbortSignal): Promise<never> {
+  const ended = new Promise<never>((resolve, reject) => {
+    signal.addEventListener('abort', () => { reject(signal.reason as Error) }, { once: true })
+  })
+  ended.catch(() => {})
+  return ended
+}
+
+function reasonOf (error: unknown): string {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : show(error)
+  // Several addresses that all refuse make an error without a message.
+  return error.message || (error as NodeJS.ErrnoException).code || error.name
 }

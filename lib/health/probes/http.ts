@@ -19,10 +19,17 @@ export const PROBE_BODY_LIMIT = 64 * 1024
 
 /** Well is an answer with an expected status and body. Redirects are not followed: they are answers like any other. */
 export function httpProbe ({ path, method, headers, status: expected, body }: HttpProbeOptions): Probe {
-  const fields = { 'user-agent': 'fastify-balancer (health check)', ...headers }
+  const named = Object.keys(headers).some(name => name.toLowerCase() === 'user-agent')
+  const fields = named ? headers : { 'user-agent': 'fastify-balancer (health check)', ...headers }
   return async (target, dispatcher, signal) => {
     const response = await dispatcher.request({
-      origin: target.origin, path: target.basePath + path, method: method as Dispatcher.HttpMethod, headers: fields, signal
+      origin: target.origin,
+      path: target.basePath + path,
+      method: method as Dispatcher.HttpMethod,
+      headers: fields,
+      signal,
+      // Or else undici would ask for the host header's name, and verify it.
+      ...(target.servername === undefined ? undefined : { servername: target.servername })
     })
     // Read even when nothing is asked of it: an answer that never ends is not one.
     const text = await readText(response.body, PROBE_BODY_LIMIT)

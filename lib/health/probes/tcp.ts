@@ -13,9 +13,9 @@ export interface TcpProbeOptions {
 
 /** Well is who accepts a connection, and for `https:` completes the TLS handshake. Nothing is sent. */
 export function tcpProbe (clock: Clock, { port, tls, timeout }: TcpProbeOptions): Probe {
-  const connect = connector(clock, timeout, tls)
-  return async target => {
+  return async (target, _dispatcher, signal) => {
     const url = new URL(target.origin)
+    const connect = connector(clock, timeout, tls, signal)
     await new Promise<void>((resolve, reject) => {
       connect({
         hostname: url.hostname.replace(/^\[|\]$/g, ''),

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { writeFile, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { named } from './kit/index.js'
+
+const root = new URL('../', import.meta.url)
+const readme = readFileSync(new URL('README.md', root), 'utf8')
+
+const examples = [...readme.matchAll(/(?:<!-- run: (.+?) -->\n)?```js\n(.+?)```/gs)].map(([, requests, code]) => ({ requests, code: code ?? '' }))
+
+t.test('every JavaScript example in the README runs and answers', async t => {
+  t.ok(examples.length >= 5)
+  // Beside this file, so that imports resolve as they do here.
+  const directory = await mkdtemp(fileURLToPath(new URL('readme-', import.meta.url)))
+  t.teardown(async () => { await rm(directory, { recursive: true }) })
+
+  for (const [i, { requests, code }] of examples.entries()) {
+    if (requests === undefined) {
+      t.fail(`an example does not say what to ask it:\n${code}`)
+      continue
+    }
+    let runnable = code
+    for (const port of new Set(code.match(/127\.0\.0\.1:\d+/g))) {
+      const { url } = await named(t, port)
+      runnable = runnable.replaceAll(port, new URL(url).host)
+    }
+    runnable = runnable
+      .replace("'fastify-balancer'", JSON.stringify(new URL('lib/index.ts', root).href))
+      .replace('port: 8080', "port: 0, host: '127.0.0.1'")
+      .replace('logger: true', 'logger: false')
+    const file = join(directory, `example-${i}.mjs`)
+    await writeFile(file, `${runnable}\nexport { app }\n`)
+    const { app } = await import(pathToFileURL(file).href) as { app: FastifyInstance }
+    for (const request of requests.split(', ')) {
+      const [method, path] = request.split(' ')
+      const { statusCode, body } = await app.inject({ method: method as 'GET', url: path ?? '' })
+      t.equal(statusCode, 200, `${request}: ${body}`)
+    }
+    await app.close()
+  }
+})
+
+t.test('the README has a row for every option, and no row for one that does not exist', async t => {
+  const { OPTION_NAMES } = await import('../lib/options.js')
+  const rows = new Set([...readme.matchAll(/^\| (`[^|]+?) \|/gm)].flatMap(([, names]) => [...(names ?? '').matchAll(/`([\w.[\]]+)`/g)].map(([, name]) => name ?? '')))
+  for (const name of OPTION_NAMES) t.ok(rows.has(name), `${name} has a row`)
+})
+
+t.test('the README has a row for every error code', async t => {
+  const errors = await import('../lib/errors.js')
+  const codes = Object.values(errors).flatMap(value => typeof value === 'function' && /Error$/.test(value.name) ? [(new (value as new () => { code: string })()).code] : [])
+  t.ok(codes.length >= 12)
+  for (const code of codes) t.match(readme, `| \`${code}\` |`)
+})
+
+t.test('the picture names what is there', async t => {
+  const picture = readFileSync(new URL('docs/how-it-works.svg', root), 'utf8')
+  const files = new Set(readdirSync(new URL('lib', root)).map(name => name.replace(/\.ts$/, '')))
+  for (const [label, file] of Object.entries({
+    route: 'route', forward: 'forward', Pool: 'pool', Exchange: 'exchange', policy: 'policy', Attempt: 'attempt', Outcome: 'outcome', retry: 'retry', observers: 'observer'
+  })) {
+    t.match(picture, `>${label}<`)
+    t.ok(files.has(file), `lib/${file}.ts`)
+  }
+})
+
+t.test('links within the repository lead somewhere', async t => {
+  const pages = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'examples/README.md']
+  for (const page of pages) {
+    const text = readFileSync(new URL(page, root), 'utf8')
+    for (const [, link] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+      t.doesNotThrow(() => readFileSync(new URL(link ?? '', new URL(page, root))), `${page} → ${link}`)
+    }
+  }
+})
