@@ -76,7 +76,7 @@ export class Attempt implements Handler {
   }
 
   onHeaders (status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
-    if (status < 200) return this.#owner.handler.onHeaders(status, headers, resume, statusText)
+    if (status < 200) return this.#guarded(() => this.#owner.handler.onHeaders(status, headers, resume, statusText))
     this.#state = 'answered'
     this.#status = status
     this.#latency = this.#clock.now() - this.#started
@@ -103,7 +103,7 @@ export class Attempt implements Handler {
     const head = this.#held
     if (head === undefined) {
       this.#settle(this.#answered())
-      this.#owner.handler.onComplete(trailers)
+      this.#finish(trailers)
     } else {
       this.#passOnWhole(head, trailers)
     }
@@ -133,15 +133,18 @@ export class Attempt implements Handler {
   }
 
   onBodySent (chunk: unknown): void {
-    this.#owner.handler.onBodySent?.(chunk)
+    const { handler } = this.#owner
+    if (handler.onBodySent !== undefined) this.#guarded(() => handler.onBodySent?.(chunk))
   }
 
   onRequestSent (): void {
-    this.#owner.handler.onRequestSent?.()
+    const { handler } = this.#owner
+    if (handler.onRequestSent !== undefined) this.#guarded(() => handler.onRequestSent?.())
   }
 
   onResponseStarted (): void {
-    this.#owner.handler.onResponseStarted?.()
+    const { handler } = this.#owner
+    if (handler.onResponseStarted !== undefined) this.#guarded(() => handler.onResponseStarted?.())
   }
 
   #isSmall (status: number, headers: Buffer[]): boolean {
@@ -152,19 +155,35 @@ export class Attempt implements Handler {
 
   #passOnWhole (head: Head, trailers: Trailers): void {
     const accepted = this.#owner.accept(head.status, this.#latency)
-    this.#settle(this.#answered())
-    if (!accepted) return
     const { handler } = this.#owner
+    if (!accepted || handler.onWhole !== undefined) this.#settle(this.#answered())
+    if (!accepted) return
     const [chunk, ...more] = this.#chunks
     const body = chunk === undefined || more.length === 0 ? chunk : Buffer.concat(this.#chunks)
-    try {
-      if (handler.onWhole !== undefined) {
+    if (handler.onWhole !== undefined) {
+      try {
         handler.onWhole(head.status, head.headers, body, trailers, head.statusText)
-        return
+      } catch (error) {
+        handler.onError(error as Error)
       }
-      // Nothing is left to pause: what a full handler asks for here is already in memory.
-      handler.onHeaders(head.status, head.headers, () => {}, head.statusText)
-      if (body !== undefined) handler.onData(body)
+      return
+    }
+    // Nothing is left to pause: what a full handler asks for here is already in memory. It may still abort.
+    this.#guarded(() => handler.onHeaders(head.status, head.headers, () => {}, head.statusText))
+    if (body !== undefined && !this.#isSettled()) this.#guarded(() => handler.onData(body))
+    if (this.#isSettled()) return
+    this.#settle(this.#answered())
+    this.#finish(trailers)
+  }
+
+  #isSettled (): boolean {
+    return this.#state === 'settled'
+  }
+
+  /** The last call of a handler; there is nothing left to abort when it throws. */
+  #finish (trailers: Trailers): void {
+    const { handler } = this.#owner
+    try {
       handler.onComplete(trailers)
     } catch (error) {
       handler.onError(error as Error)
@@ -172,7 +191,7 @@ export class Attempt implements Handler {
   }
 
   /** A handler that throws has itself to blame, not the target. */
-  #guarded (call: () => boolean): boolean {
+  #guarded<T> (call: () => T): T | false {
     try {
       return call()
     } catch (error) {

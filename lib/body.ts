@@ -10,16 +10,26 @@ export interface RequestBody {
   release (): void
 }
 
-/** Wraps what a caller gave as a body; streams are kept back up to `limit` bytes so that they can be sent again. */
-export function requestBody (body: unknown, limit: number): RequestBody {
-  if (isStream(body)) return new StreamedBody(body, limit)
-  // Blobs, forms and iterators go to undici as they are: it takes from them only when it writes.
+/**
+ * Wraps what a caller gave as a body; streams are kept back up to `limit` bytes so that they can be sent again.
+ *
+ * @param failed told when a stream fails by itself: no target is to blame, and none could do better
+ */
+export function requestBody (body: unknown, limit: number, failed: (error: Error) => void = () => {}): RequestBody {
+  if (isStream(body)) return new StreamedBody(body, limit, failed)
+  // A generator, or a web stream: as a stream of ours it can be sent again, and its failure is told from a target's.
+  if (isAsyncIterable(body)) return new StreamedBody(Readable.from(body), limit, failed, true)
+  // Blobs and forms go to undici as they are: it takes from them only when it writes.
   const replayable = body === null || body === undefined || typeof body === 'string' || ArrayBuffer.isView(body)
   return { replayable, open: () => body, release () {} }
 }
 
 function isStream (body: unknown): body is Readable {
   return typeof body === 'object' && body !== null && typeof (body as Readable).pipe === 'function' && typeof (body as Readable).on === 'function'
+}
+
+function isAsyncIterable (body: unknown): body is AsyncIterable<unknown> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
 }
 
 /**
@@ -32,6 +42,9 @@ function isStream (body: unknown): body is Readable {
 class StreamedBody implements RequestBody {
   readonly #source: Readable
   readonly #limit: number
+  readonly #failed: (error: Error) => void
+  /** Whether nobody else holds the source, so that it has to be ended here. */
+  readonly #own: boolean
   #kept: Buffer[] = []
   #bytes = 0
   #attached = false
@@ -39,9 +52,11 @@ class StreamedBody implements RequestBody {
   #error: Error | undefined
   #reader: BodyReader | undefined
 
-  constructor (source: Readable, limit: number) {
+  constructor (source: Readable, limit: number, failed: (error: Error) => void, own = false) {
     this.#source = source
     this.#limit = limit
+    this.#failed = failed
+    this.#own = own
     // Heard from the start: a source that fails before anyone reads it must not bring the process down.
     source.on('error', this.#onError)
   }
@@ -51,7 +66,11 @@ class StreamedBody implements RequestBody {
   }
 
   open (): Readable {
-    if (this.#reader?.started !== false) this.#reader = new BodyReader(this)
+    if (this.#reader === undefined || this.#reader.started || this.#reader.destroyed) {
+      // Nothing may come until the new one is read, even if the attempt before it has not let go of its own yet.
+      if (this.#attached) this.#source.pause()
+      this.#reader = new BodyReader(this)
+    }
     return this.#reader
   }
 
@@ -62,7 +81,8 @@ class StreamedBody implements RequestBody {
     this.#kept = []
     this.#reader = undefined
     // What is left of an upload that was answered early still has to leave the client's connection.
-    if (this.#attached && !this.#ended && !this.#source.destroyed) this.#source.resume()
+    if (this.#own) this.#source.destroy()
+    else if (this.#attached && !this.#ended && !this.#source.destroyed) this.#source.resume()
   }
 
   /** First read of an attempt: everything kept, then the rest as it comes. */
@@ -74,13 +94,14 @@ class StreamedBody implements RequestBody {
     else this.#source.resume()
   }
 
-  resume (): void {
-    this.#source.resume()
+  resume (reader: BodyReader): void {
+    if (this.#reader === reader) this.#source.resume()
   }
 
   /** The attempt is over; nothing more is read until the next one asks. */
   stop (reader: BodyReader): void {
-    if (this.#reader === reader) this.#source.pause()
+    // Paused before it was ever read, a stream would not begin to flow.
+    if (this.#reader === reader && this.#attached) this.#source.pause()
   }
 
   #attach (): void {
@@ -106,11 +127,12 @@ class StreamedBody implements RequestBody {
 
   readonly #onEnd = (): void => {
     this.#ended = true
-    this.#reader?.push(null)
+    if (this.#reader?.started === true) this.#reader.push(null)
   }
 
   readonly #onError = (error: Error): void => {
     this.#error = error
+    this.#failed(error)
     this.#reader?.destroy(error)
   }
 
@@ -133,7 +155,7 @@ class BodyReader extends Readable {
 
   override _read (): void {
     if (this.started) {
-      this.#body.resume()
+      this.#body.resume(this)
     } else {
       this.started = true
       this.#body.start(this)

@@ -56,7 +56,8 @@ function codeOf (error: Error): string | undefined {
   return (error as NodeJS.ErrnoException).code
 }
 
-/** A value as it is quoted in a message. */
+/** A value as it is quoted in a message, without what may be a password. */
 export function show (value: unknown): string {
-  return inspect(value, { depth: 0, breakLength: Infinity })
+  if (typeof value === 'string') value = value.replace(/^(?:((?:[a-z][a-z\d+.-]*:)?\/\/).*|[^/]*:(?!\/\/).*)@/is, '$1***@')
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 200 }).replace(/\/\/\S*@/g, '//***@')
 }

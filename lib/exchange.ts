@@ -38,7 +38,7 @@ export interface ExchangeSettings {
  * deciding → passing → over. While it decides, the handler has heard nothing but `onConnect`, so every failure can
  * still be mended elsewhere. Once it passes an answer on, the attempt that brought it is the last one.
  */
-export class Exchange implements AttemptOwner {
+export class Exchange implements AttemptOwner, Sent {
   readonly method: string
   readonly handler: Handler
   readonly attempts: AttemptRecord[]
@@ -48,7 +48,6 @@ export class Exchange implements AttemptOwner {
   readonly #key: string | undefined
   readonly #body: RequestBody
   readonly #tried: Target[] = []
-  #idempotencyKey: boolean | undefined
   #attempt: Attempt | undefined
   #phase: 'deciding' | 'passing' | 'over' = 'deciding'
 
@@ -61,8 +60,13 @@ export class Exchange implements AttemptOwner {
     this.#headers = flatHeaders(options.headers)
     this.#options = { ...rest, headers: this.#headers }
     this.#key = key
-    this.#body = requestBody(options.body, settings.replayBytes)
+    this.#body = requestBody(options.body, settings.replayBytes, error => { this.abort(error) })
   }
+
+  /** Looked for only when somebody asks: most requests end well. */
+  get idempotencyKey (): boolean { return hasHeader(this.#headers, 'idempotency-key') }
+
+  get replayable (): boolean { return this.#body.replayable }
 
   start (): void {
     try {
@@ -107,7 +111,7 @@ export class Exchange implements AttemptOwner {
 
   #mayMoveOn (outcome: Outcome): boolean {
     return this.#tried.length <= this.#settings.retries &&
-      this.#settings.retry(outcome, this.#sent()) &&
+      this.#settings.retry(outcome, this) &&
       this.#untried().length > 0
   }
 
@@ -151,11 +155,6 @@ export class Exchange implements AttemptOwner {
     const available = this.#settings.available()
     if (this.#tried.length === 0) return available
     return available.filter(target => !this.#tried.includes(target))
-  }
-
-  #sent (): Sent {
-    this.#idempotencyKey ??= hasHeader(this.#headers, 'idempotency-key')
-    return { method: this.method, idempotencyKey: this.#idempotencyKey, replayable: this.#body.replayable }
   }
 
   #fail (error: Error): void {

@@ -6,7 +6,7 @@ import { ClientGoneError, FailedError, type GatewayError } from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler } from './handler.js'
 import {
-  dropHopByHop, plainAddress, requestHeaders, responseHeaders, rewriteLocation, type ForwardedFacts, type HeaderRecord
+  dropHopByHop, isBelow, mergedLists, plainAddress, requestHeaders, responseHeaders, rewriteLocation, type ForwardedFacts, type HeaderRecord
 } from './headers.js'
 import type { KeyReader } from './key.js'
 import type { AttemptRecord } from './outcome.js'
@@ -94,7 +94,9 @@ export function forwarder (settings: ForwardSettings): Forward {
     // The headers proper travel in the Forwarding: reply-from copies what it is given twice.
     rewriteRequestHeaders: (request, headers) => carrier(request as FastifyRequest, headers as HeaderRecord, rewriteRequestHeaders),
     rewriteHeaders: (headers, request) => {
-      forwardingOf(request as FastifyRequest).moveLocation(headers as HeaderRecord)
+      const forwarding = forwardingOf(request as FastifyRequest)
+      forwarding.moveLocation(headers as HeaderRecord)
+      forwarding.keepOwn(headers as HeaderRecord)
       return rewriteHeaders?.(headers, request) ?? headers
     },
     queryString: typeof queryString === 'function'
@@ -162,8 +164,9 @@ class Forwarding implements Handler {
   }
 
   /** Called by reply-from with what it made of the request; `respond` is its way to answer the client. */
-  send ({ path, method, body, headersTimeout, bodyTimeout }: FromOptions, respond: FromCallback): void {
+  send ({ path, method, body: given, headersTimeout, bodyTimeout }: FromOptions, respond: FromCallback): void {
     const { pool, keyOf } = this.#settings
+    const body = given === '' ? this.#falsyJson() : given
     const hasBody = body !== '' && body !== null && body !== undefined
     // Fastify does not read the bodies of GET and HEAD; a length without one would leave the upstream waiting.
     if (!hasBody && this.#headers['content-length'] !== '0') delete this.#headers['content-length']
@@ -185,6 +188,16 @@ class Forwarding implements Handler {
     } as ExchangeOptions, this)
   }
 
+  /** A parsed `null`, `false`, `0` or `""`, which reply-from takes for no body; empty when there is none. */
+  #falsyJson (): string {
+    const { body, headers } = this.#request
+    if (body === undefined || this.#settings.replyOptions.body !== undefined) return ''
+    if (!/^application\/json\s*(?:;|$)/i.test(headers['content-type'] ?? '')) return ''
+    const json = JSON.stringify(body)
+    this.#headers['content-length'] = String(Buffer.byteLength(json))
+    return json
+  }
+
   onConnect (abort: (reason?: Error) => void): void {
     this.#abort = abort
   }
@@ -193,7 +206,13 @@ class Forwarding implements Handler {
     if (status < 200) return true
     assertStatus(status)
     this.#stream = new ResponseBody(this.#reply, resume, () => { this.#leave() })
-    this.#answer(status, headers, this.#stream)
+    try {
+      this.#answer(status, headers, this.#stream)
+    } catch (error) {
+      // One of `replyOptions` threw: nobody reads the stream, the error has to be sent.
+      this.#stream = undefined
+      throw error
+    }
     return true
   }
 
@@ -227,8 +246,13 @@ class Forwarding implements Handler {
       this.#stream.destroy(error)
     } else {
       const { onError } = this.#settings.replyOptions
-      if (onError !== undefined) onError(this.#reply, { error: error as GatewayError & { name: string } })
-      else this.#reply.send(error)
+      try {
+        if (onError === undefined) this.#reply.send(error)
+        else onError(this.#reply, { error: error as GatewayError & { name: string } })
+      } catch (thrown) {
+        // This runs in a callback of a connection, where nobody else would catch it.
+        this.#reply.send(thrown)
+      }
     }
   }
 
@@ -237,8 +261,31 @@ class Forwarding implements Handler {
     const { location } = headers
     if (!this.#settings.rewriteLocation || typeof location !== 'string') return
     const target = this.#attempts.at(-1)?.target ?? PLACEHOLDER
-    const basePath = new URL(target).pathname.replace(/\/+$/, '')
-    headers['location'] = rewriteLocation(location, basePath + this.#rewritten.rewrittenPrefix, this.#rewritten.prefix)
+    const { prefix, rewrittenPrefix } = this.#rewritten
+    const base = (url: string): string => url.slice(new URL(url).origin.length) + rewrittenPrefix
+    if (!/^https?:\/\//i.test(location)) {
+      headers['location'] = rewriteLocation(location, base(target), prefix)
+      return
+    }
+    // The address of a target is of no use to the client: what leads to one becomes a path of the gateway.
+    if (!URL.canParse(location)) return
+    const { origin, pathname, search, hash } = new URL(location)
+    // As a path it would name a host.
+    if (pathname.startsWith('//')) return
+    for (const url of [target, ...this.#settings.pool.targets.map(({ url }) => url)]) {
+      const from = base(url)
+      if (new URL(url).origin !== origin || !isBelow(pathname, from)) continue
+      headers['location'] = rewriteLocation(pathname + search + hash, from, prefix)
+      return
+    }
+  }
+
+  /** What the app has said of caching and of other origins is not undone by the upstream. */
+  keepOwn (headers: HeaderRecord): void {
+    const own = this.#reply.getHeader('vary')
+    if (own !== undefined && headers['vary'] !== undefined) headers['vary'] = mergedLists(own, headers['vary'])
+    if (!this.#reply.hasHeader('access-control-allow-origin')) return
+    for (const name of Object.keys(headers)) if (name.startsWith('access-control-')) delete headers[name]
   }
 
   #answer (status: number, raw: Buffer[], body: Buffer | Readable | undefined): void {
@@ -274,6 +321,8 @@ class ResponseBody extends Readable {
     this.#reply = reply
     this.#resume = resume
     this.#abort = abort
+    // Fastify listens once it sends; what fails before that, while a hook is still busy, must not be an uncaught error.
+    this.on('error', () => {})
   }
 
   override _read (): void {

@@ -70,7 +70,9 @@ class ControllerAdapter implements Handler {
   }
 
   onUpgrade (status: number, headers: Buffer[], socket: Duplex): void {
-    this.#handler.onRequestUpgrade?.(this.#started(), status, util.parseHeaders(headers), socket)
+    const controller = this.#started()
+    controller.rawHeaders = headers
+    this.#handler.onRequestUpgrade?.(controller, status, util.parseHeaders(headers), socket)
   }
 
   #started (): Controller {

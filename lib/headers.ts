@@ -128,11 +128,28 @@ export function cookieValue (header: string | undefined, name: string): string |
  * Only a path that begins with `from` as whole segments is: relative paths, `//other/host` and full URLs are left alone.
  */
 export function rewriteLocation (location: string, from: string, to: string): string {
-  if (!location.startsWith('/') || location.startsWith('//') || !location.startsWith(from)) return location
+  if (!location.startsWith('/') || namesHost(location) || !isBelow(location, from)) return location
   const rest = location.slice(from.length)
-  if (rest !== '' && !from.endsWith('/') && !/^[/?#]/.test(rest)) return location
   const moved = to + (rest.startsWith('/') || !/^[^?#]/.test(rest) ? rest : `/${rest}`)
-  return moved === '' || !moved.startsWith('/') ? `/${moved}` : moved
+  // The upstream meant a path.
+  if (namesHost(moved)) return `/.${moved}`
+  return moved.startsWith('/') ? moved : `/${moved}`
+}
+
+/** Whether a path begins with `from` as whole segments. */
+export function isBelow (path: string, from: string): boolean {
+  return path.startsWith(from) && (path.length === from.length || from.endsWith('/') || /^[/?#]/.test(path.slice(from.length)))
+}
+
+/** Several values of a list field, such as `Vary`, as one without repetitions. */
+export function mergedLists (...values: ReadonlyArray<string | number | string[]>): string {
+  const items = values.flat().flatMap(value => String(value).split(',')).map(item => item.trim()).filter(item => item !== '')
+  return [...new Map(items.map(item => [item.toLowerCase(), item])).values()].join(', ')
+}
+
+/** Whether a reference begins as `//other/host` does; browsers take a backslash for a slash. */
+function namesHost (reference: string): boolean {
+  return /^\/[/\\]/.test(reference)
 }
 
 /** Headers as undici takes them, in a form that can be read more than once. */
@@ -140,7 +157,7 @@ export type RequestHeaders = Exclude<Dispatcher.DispatchOptions['headers'], Iter
 
 /** Iterables (a `Headers`, a `Map`) as a flat list; lists and objects as they are. */
 export function flatHeaders (headers: Dispatcher.DispatchOptions['headers']): RequestHeaders {
-  if (headers === null || headers === undefined || Array.isArray(headers) || !(Symbol.iterator in headers)) return headers as RequestHeaders
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || !(Symbol.iterator in headers)) return headers as RequestHeaders
   const list: Array<string | string[]> = []
   for (const [name, value] of headers as Iterable<[string, string | string[] | undefined]>) {
     if (value !== undefined) list.push(name, value)

@@ -1,8 +1,11 @@
-import type { RouteShorthandOptions } from 'fastify'
-import type { FastifyReplyFromHooks } from '@fastify/reply-from'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { isRegExp } from 'node:util/types'
+import type { FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
 import type { Clock } from './clock.js'
 import type { TlsOptions } from './connector.js'
-import { BadOptionError } from './errors.js'
+import { BadOptionError, show } from './errors.js'
 import type { Probe } from './health/active.js'
 import { httpProbe } from './health/probes/http.js'
 import { tcpProbe } from './health/probes/tcp.js'
@@ -14,10 +17,11 @@ import { leastRequests } from './policies/least-requests.js'
 import { p2c } from './policies/p2c.js'
 import { random } from './policies/random.js'
 import { roundRobin } from './policies/round-robin.js'
+import { climbs } from './path.js'
 import type { Policy, PolicyFactory } from './policy.js'
 import { assertDistinct, type PoolLogger, type PoolSettings } from './pool.js'
 import { safeRetry } from './retry.js'
-import { check } from './schema.js'
+import { check, optionPath, rule } from './schema.js'
 import { targetConfig, type TargetConfig, type Timeouts } from './target.js'
 
 /** Policies that need no options of their own. A new policy is one file and one line here. */
@@ -94,11 +98,40 @@ export interface PoolOptions {
   readonly observers?: readonly Observer[]
 }
 
+/** What a target answered, as `onResponse` gets it. */
+export interface TargetResponse {
+  readonly statusCode: number
+  readonly headers: IncomingHttpHeaders
+  readonly stream: Readable
+}
+
+/** Options of `reply.from`. Those that choose the upstream or repeat requests are the pool's business. */
+export interface ReplyOptions {
+  /** Sends the answer, in place of `reply.send(response.stream)`. */
+  readonly onResponse?: (request: FastifyRequest, reply: FastifyReply, response: TargetResponse) => void
+  /** Answers when there is no answer to pass on, in place of `reply.send(error)`. */
+  readonly onError?: (reply: FastifyReply, error: { error: Error }) => void
+  /** Changes the headers of the answer. */
+  readonly rewriteHeaders?: (headers: IncomingHttpHeaders, request?: FastifyRequest) => IncomingHttpHeaders
+  /** Changes the headers that are sent. */
+  readonly rewriteRequestHeaders?: (request: FastifyRequest, headers: IncomingHttpHeaders) => IncomingHttpHeaders
+  /** Takes the place of the client's query; a function returns it without the `?`. */
+  readonly queryString?: Readonly<Record<string, unknown>> | ((search: string | undefined, url: string, request: FastifyRequest) => string)
+  /** Takes the place of the client's body; as JSON, unless there is a `contentType`. null sends none. */
+  readonly body?: unknown
+  /** Type of `body`, which must then be a text or a Buffer. */
+  readonly contentType?: string
+  /** Takes the place of the client's method. */
+  readonly method?: HTTPMethods
+  /** Milliseconds until the response headers, and between two pieces of the body; in place of the pool's timeouts. */
+  readonly timeout?: number
+}
+
 /** Options of a Fastify route that make sense for one that is forwarded: hooks, constraints, `bodyLimit`, `config`, … */
-export type FastifyRouteOptions = Pick<RouteShorthandOptions, (typeof FASTIFY_ROUTE_OPTIONS)[number]>
+export type FastifyRouteOptions = Pick<RouteShorthandOptions, keyof typeof fastifyRouteProperties>
 
 export interface RouteOptions extends FastifyRouteOptions {
-  /** Requests at this path or below it are forwarded. May have `:params`. Default: `/`. */
+  /** Requests at this path or below it are forwarded. May have `:params`. Default: empty, every path. */
   readonly prefix?: string
   /** Takes the place of `prefix` in the path that is sent upstream. May use the params of `prefix`. Default: empty. */
   readonly rewritePrefix?: string
@@ -117,7 +150,7 @@ export interface RouteOptions extends FastifyRouteOptions {
   /** Changes the URL before the prefix is rewritten. */
   readonly preRewrite?: (url: string, params: unknown, prefix: string) => string
   /** Options for `reply.from`: `onResponse`, `onError`, `rewriteHeaders`, `rewriteRequestHeaders`, `queryString`, … */
-  readonly replyOptions?: FastifyReplyFromHooks
+  readonly replyOptions?: ReplyOptions
 }
 
 /** The long form: any number of pools and routes. */
@@ -125,6 +158,10 @@ export interface GatewayOptions {
   readonly pools?: Readonly<Record<string, PoolOptions>>
   /** Each names a pool of this registration or of an earlier one. */
   readonly routes?: ReadonlyArray<RouteOptions & { readonly pool: string }>
+  /** Goes before the prefix of every route. */
+  readonly prefix?: string
+  readonly targets?: never
+  readonly upstream?: never
 }
 
 /** The short form: one pool on one prefix. */
@@ -134,6 +171,7 @@ export interface ShortOptions extends Omit<PoolOptions, 'targets'>, RouteOptions
   readonly upstream?: string
   /** Name of the pool. Default: the prefix without its outer slashes, or `default`. */
   readonly name?: string
+  readonly pools?: never
 }
 
 export type BalancerOptions = GatewayOptions | ShortOptions
@@ -144,94 +182,214 @@ export interface Configuration {
   readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string } }>
 }
 
-const FASTIFY_ROUTE_OPTIONS = [
-  'attachValidation', 'bodyLimit', 'config', 'constraints', 'errorHandler', 'exposeHeadRoute', 'handlerTimeout', 'logLevel',
-  'logSerializers', 'onError', 'onRequest', 'onRequestAbort', 'onResponse', 'onSend', 'onTimeout', 'prefixTrailingSlash',
-  'preHandler', 'preParsing', 'preSerialization', 'preValidation', 'schema', 'schemaErrorFormatter', 'serializerCompiler',
-  'validatorCompiler'
-] as const
-
 const anything = {}
-const milliseconds = { type: 'number', minimum: 0 }
+/** Longer timers fire at once, with a warning. */
+const LONGEST_TIMER = 2 ** 31 - 1
+const milliseconds = { type: 'number', minimum: 0, maximum: LONGEST_TIMER }
+const wholeMilliseconds = { type: 'integer', minimum: 0, maximum: LONGEST_TIMER }
 const count = { type: 'integer', minimum: 0 }
+const atLeastOne = { type: 'integer', minimum: 1 }
 const share = { type: 'number', minimum: 0, maximum: 1 }
 const flag = { type: 'boolean' }
 const text = { type: 'string', minLength: 1 }
-const func = { typeof: 'function' }
-const pem = { typeof: ['string', 'object'] }
+const list = { type: 'array', minItems: 1, uniqueItems: true }
+const someObject = { type: 'object' }
+const isObject = rule('an object', value => typeof value === 'object' && value !== null && !Array.isArray(value), true)
+const func = rule('a function', isFunction)
+const hook = rule('a function or a list of functions', value => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
+const pem = rule('PEM, as a text or a Buffer', isPem, true)
+const pems = rule('PEM, as a text or a Buffer, or a list of them', value => isPem(value) || (Array.isArray(value) && value.length > 0 && value.every(isPem)), true)
+const method = rule('a method, in upper or lower case', isText(/^[a-z-]+$/i))
+const ownName = rule('a text that is not empty and not the name of a property of every object',
+  value => typeof value === 'string' && value !== '' && !(value in Object.prototype))
+
+function isFunction (value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+function isText (pattern: RegExp): (value: unknown) => boolean {
+  return value => typeof value === 'string' && pattern.test(value)
+}
+
+/** What OpenSSL has no objection to: it takes any text for a list of no authorities. */
+function isPem (value: unknown): boolean {
+  return (typeof value === 'string' || Buffer.isBuffer(value)) && value.includes('-----BEGIN ')
+}
 
 function object (properties: Record<string, object>, required: readonly string[] = []): object {
   return { type: 'object', properties, required, additionalProperties: false }
 }
 
-const healthSchema = object({
+function refused (reason: string): object {
+  return { refused: `${reason}, must be left out` }
+}
+
+const healthProperties = {
   type: { enum: ['http', 'tcp'] },
-  path: { type: 'string', pattern: '^/' },
-  method: { type: 'string', pattern: '^[A-Z]+$' },
-  headers: { type: 'object', additionalProperties: { type: 'string' } },
+  path: rule("a path that begins with '/', in ASCII and without a fragment", isText(/^\/[!"$-~]*$/)),
+  method: rule('a method in upper case other than CONNECT', isText(/^(?!CONNECT$)[A-Z-]+$/)),
+  headers: {
+    type: 'object',
+    propertyNames: rule('letters, digits and hyphens', isText(/^[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
+    // May be a password.
+    additionalProperties: rule('a text without line breaks', isText(/^[\t\x20-\x7e\x80-\xff]*$/), true)
+  },
+  // Checked when it is parsed.
   status: anything,
-  body: { typeof: ['string', 'object'] },
+  body: rule('a text or a regular expression', value => typeof value === 'string' || isRegExp(value)),
   port: { type: 'integer', minimum: 1, maximum: 65535 },
-  interval: { type: 'number', exclusiveMinimum: 0 },
+  // The jitter may double it.
+  interval: { type: 'number', exclusiveMinimum: 0, maximum: Math.floor(LONGEST_TIMER / 2) },
   jitter: share,
-  timeout: { type: 'number', exclusiveMinimum: 0 },
-  rise: { type: 'integer', minimum: 1 },
-  fall: { type: 'integer', minimum: 1 },
+  timeout: { type: 'number', exclusiveMinimum: 0, maximum: LONGEST_TIMER },
+  rise: atLeastOne,
+  fall: atLeastOne,
   initial: { enum: ['up', 'down'] },
   probe: func
-} satisfies Record<keyof HealthOptions, object>)
+} satisfies Record<keyof HealthOptions, object>
 
 const hashSchema = object({
   name: { const: 'hash' },
   key: {
-    if: { typeof: 'object' },
+    if: isObject,
     then: { ...object({ header: text, cookie: text, query: text }), minProperties: 1, maxProperties: 1 },
-    else: { if: { typeof: 'string' }, then: { enum: ['path', 'address'] }, else: func }
+    else: rule("'path', 'address', a function, { header }, { cookie } or { query }",
+      value => value === 'path' || value === 'address' || isFunction(value))
   },
   fallback: { enum: Object.keys(POLICIES) }
 } satisfies Record<keyof HashPolicyOptions, object>, ['name', 'key'])
 
+const timeoutProperties = {
+  connect: milliseconds, headers: wholeMilliseconds, idle: wholeMilliseconds
+} satisfies Record<keyof Timeouts, object>
+
+const tlsProperties = {
+  ca: pems, cert: pem, key: pem, servername: text, rejectUnauthorized: flag
+} satisfies Record<keyof TlsOptions, object>
+
 const poolProperties = {
   // Each is checked when it is parsed, by the same function as the targets that are added later.
-  targets: { type: 'array', minItems: 1, items: anything },
+  targets: { type: 'array', minItems: 1 },
   policy: {
-    if: { typeof: 'string' },
-    then: { enum: Object.keys(POLICIES) },
-    else: { if: { typeof: 'function' }, else: hashSchema }
+    if: isObject,
+    then: hashSchema,
+    else: rule(`one of ${Object.keys(POLICIES).map(show).join(', ')}, { name: 'hash', key } or a function`,
+      value => isFunction(value) || (typeof value === 'string' && Object.hasOwn(POLICIES, value)))
   },
   retries: count,
   replayBytes: count,
   panic: share,
-  health: healthSchema,
-  timeouts: object({ connect: milliseconds, headers: count, idle: count } satisfies Record<keyof Timeouts, object>),
-  tls: object({ ca: pem, cert: pem, key: pem, servername: text, rejectUnauthorized: flag } satisfies Record<keyof TlsOptions, object>),
-  observers: { type: 'array', items: { typeof: 'object' } }
+  health: object(healthProperties),
+  timeouts: object(timeoutProperties),
+  tls: {
+    if: isObject,
+    then: { ...object(tlsProperties), dependencies: { cert: ['key'], key: ['cert'] } },
+    // Whatever it is instead may well be a key.
+    else: isObject
+  },
+  observers: {
+    type: 'array',
+    items: rule('an object with a function settled or healthChanged', isObserver)
+  }
 } satisfies Record<keyof PoolOptions, object>
 
-const routeProperties = {
-  prefix: { type: 'string', pattern: '^(/.*)?$' },
-  rewritePrefix: { type: 'string', pattern: '^(/.*)?$' },
-  httpMethods: { type: 'array', minItems: 1, items: { type: 'string', pattern: '^[A-Z]+$' } },
-  routes: { type: 'array', minItems: 1, items: { type: 'string', pattern: '^/' } },
+function isObserver (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { settled, healthChanged } = value as Record<keyof Observer, unknown>
+  const methods = [settled, healthChanged].filter(method => method !== undefined)
+  return methods.length > 0 && methods.every(isFunction)
+}
+
+const fastifyRouteProperties = {
+  attachValidation: flag,
+  bodyLimit: atLeastOne,
+  config: someObject,
+  constraints: someObject,
+  errorHandler: func,
+  exposeHeadRoute: flag,
+  handlerTimeout: atLeastOne,
+  logLevel: text,
+  logSerializers: someObject,
+  onError: hook,
+  onRequest: hook,
+  onRequestAbort: hook,
+  onResponse: hook,
+  onSend: hook,
+  onTimeout: hook,
+  prefixTrailingSlash: { enum: ['slash', 'no-slash', 'both'] },
+  preHandler: hook,
+  preParsing: hook,
+  preSerialization: hook,
+  preValidation: hook,
+  schema: anything,
+  schemaErrorFormatter: func,
+  serializerCompiler: func,
+  validatorCompiler: func
+} as const satisfies Partial<Record<keyof RouteShorthandOptions, object>>
+
+const replySchema = object({
+  onResponse: func,
+  onError: func,
+  rewriteHeaders: func,
+  rewriteRequestHeaders: func,
+  queryString: rule('an object or a function', value => isFunction(value) || (typeof value === 'object' && value !== null)),
+  body: rule('anything but a stream', value => !isFunction((value as { pipe?: unknown } | null)?.pipe)),
+  contentType: text,
+  method,
+  timeout: wholeMilliseconds,
+  getUpstream: refused('the pool chooses the target'),
+  retriesCount: refused("the pool's retries decide about that"),
+  retryDelay: refused("the pool's retries decide about that"),
+  maxRetriesOn503: refused("the pool's retries decide about that")
+} satisfies Record<keyof ReplyOptions, object> & Record<string, object>)
+
+const forwardProperties = {
+  prefix: rule("empty or a path that begins with '/', without '?', '#', '*' and '..'", isPrefix),
+  rewritePrefix: rule("empty or a path that begins with '/', in ASCII, without '?', '#' and '..'",
+    value => isText(/^(?:\/[!-~]*)?$/)(value) && !/[?#]/.test(String(value)) && !climbs(String(value))),
+  httpMethods: { ...list, items: method },
+  routes: { ...list, items: rule("a path that begins with '/'", isText(/^\//)) },
   preserveHost: flag,
-  via: { if: { typeof: 'string' }, then: { pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+(:[0-9]+)?$' }, else: { const: false } },
+  via: rule('a name without spaces, or false', value => value === false || isText(/^[!#$%&'*+.^_`|~\dA-Z-]+(?::\d+)?$/i)(value)),
   internalRewriteLocationHeader: flag,
   proxyPayloads: flag,
   preRewrite: func,
-  replyOptions: { typeof: 'object' },
-  ...Object.fromEntries(FASTIFY_ROUTE_OPTIONS.map(name => [name, anything])) as Record<keyof FastifyRouteOptions, object>
-} satisfies Record<keyof RouteOptions, object>
+  replyOptions: replySchema
+} satisfies Record<Exclude<keyof RouteOptions, keyof FastifyRouteOptions>, object>
+
+const routeProperties = { ...forwardProperties, ...fastifyRouteProperties }
+
+function isPrefix (value: unknown): boolean {
+  if (!isText(/^(?:\/.*)?$/)(value) || climbs(String(value))) return false
+  // The pattern of a param may have any of them.
+  return !/[?#*]/.test(String(value).replace(/\(.*?\)(?=[/.:-]|$)/g, ''))
+}
 
 const gatewaySchema = object({
-  pools: { type: 'object', additionalProperties: object(poolProperties, ['targets']) },
+  pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties, ['targets']) },
   routes: { type: 'array', items: object({ ...routeProperties, pool: text }, ['pool']) },
-  // What Fastify itself understands when a plugin is registered.
+  ...Object.fromEntries(['upstream', 'name', ...Object.keys(poolProperties), ...Object.keys(routeProperties)]
+    .filter(key => key !== 'routes')
+    .map(key => [key, refused('belongs to the short form, and there are pools or routes')])),
   prefix: routeProperties.prefix,
-  logLevel: anything,
-  logSerializers: anything
+  // What Fastify itself understands when a plugin is registered.
+  logLevel: text,
+  logSerializers: someObject
 })
 
-const shortSchema = object({ ...poolProperties, ...routeProperties, upstream: text, name: text } satisfies Record<keyof ShortOptions, object>)
+const shortSchema = object({
+  ...poolProperties, ...routeProperties, upstream: text, name: ownName, pools: refused('belongs to the long form')
+} satisfies Record<keyof ShortOptions, object>)
+
+/** What the manual has to describe; the options of Fastify's routes and of `reply.from` are described by them. */
+export const OPTION_NAMES: readonly string[] = [
+  'pools', 'routes', 'pool', 'name', 'upstream', 'targets[].weight', 'policy.key', 'policy.fallback',
+  ...Object.keys(poolProperties).filter(name => name !== 'timeouts' && name !== 'tls'),
+  ...Object.keys(timeoutProperties).map(name => `timeouts.${name}`),
+  ...Object.keys(tlsProperties).map(name => `tls.${name}`),
+  ...Object.keys(healthProperties).map(name => `health.${name}`),
+  ...Object.keys(forwardProperties)
+]
 
 /**
  * Checks what was registered and brings both forms into one.
@@ -239,23 +397,27 @@ const shortSchema = object({ ...poolProperties, ...routeProperties, upstream: te
  * @throws BadOptionError naming the path of the option, its value and what is allowed
  */
 export function configuration (options: BalancerOptions): Configuration {
-  if ('pools' in options || 'routes' in options) return gatewayConfiguration(options as GatewayOptions)
-  return shortConfiguration(options as ShortOptions)
+  // `routes` is a list of routes in the long form and of paths in the short one.
+  const short = options.pools === undefined && (options.routes === undefined || options.targets !== undefined || options.upstream !== undefined)
+  return short ? shortConfiguration(options as ShortOptions) : gatewayConfiguration(options as GatewayOptions)
 }
 
 function gatewayConfiguration (options: GatewayOptions): Configuration {
   check(gatewaySchema, options)
+  const { pools = {}, routes = [], prefix = '' } = options
+  const before = prefix.replace(/\/+$/, '')
   return {
-    pools: Object.entries(options.pools ?? {}).map(([name, pool]) => ({ name, path: `pools.${name}`, options: pool })),
-    routes: (options.routes ?? []).map((route, i) => ({ path: `routes[${i}]`, options: route }))
+    pools: Object.entries(pools).map(([name, pool]) => ({ name, path: optionPath('pools', name), options: pool })),
+    routes: routes.map((route, i) => ({ path: `routes[${i}]`, options: { ...route, prefix: before + (route.prefix ?? '') } }))
   }
 }
 
 function shortConfiguration (options: ShortOptions): Configuration {
   check(shortSchema, options)
   const { upstream, name, ...rest } = options
-  if (upstream === undefined && rest.targets === undefined) throw BadOptionError('targets: missing, must be a list of URLs; or give pools and routes')
-  if (upstream !== undefined && rest.targets !== undefined) throw BadOptionError('upstream: must not be given together with targets')
+  if (upstream === undefined && rest.targets === undefined) throw BadOptionError('targets: missing, must be a list of URLs; or give upstream, or pools and routes')
+  if (upstream !== undefined && rest.targets !== undefined) throw BadOptionError('upstream: there are targets, must be left out')
+  if (upstream !== undefined) targetConfig(upstream, 'upstream')
   const pool = Object.fromEntries(Object.keys(poolProperties).map(key => [key, rest[key as keyof PoolOptions]]))
   const route = Object.fromEntries(Object.keys(routeProperties).filter(key => key in rest).map(key => [key, rest[key as keyof RouteOptions]]))
   const poolName = name ?? ((options.prefix ?? '').replace(/^\/+|\/+$/g, '') || 'default')
@@ -266,17 +428,18 @@ function shortConfiguration (options: ShortOptions): Configuration {
   }
 }
 
-const DEFAULT_TIMEOUTS: Timeouts = { connect: 2000, headers: 30_000, idle: 60_000 }
-
 /** A pool's options with everything decided. `path` is where they stand, for messages. */
 export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock): PoolSettings {
   const {
-    policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = 0.5, health, timeouts = {}, tls = {}, observers = []
+    policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = 0.5, health, timeouts = {}, observers = []
   } = options
+  const { connect = 2000, headers = 30_000, idle = 60_000 } = timeouts
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
-  const targets = options.targets.map((target, i) => targetConfig(target, within(`targets[${i}]`)))
+  // Not map: it would skip the holes of a sparse list.
+  const targets = Array.from(options.targets, (target, i) => targetConfig(target, within(`targets[${i}]`)))
   assertDistinct(targets, within('targets'))
   if (targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
+  const tls = tlsSettings(options.tls, within('tls'))
   return {
     name,
     targets,
@@ -286,12 +449,23 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
     replayBytes,
     panic,
     health: health === undefined ? undefined : healthSettings(health, tls, within('health'), clock),
-    timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts },
+    timeouts: { connect, headers, idle },
     tls,
     observers,
     log,
     clock
   }
+}
+
+function tlsSettings (options: TlsOptions = {}, path: string): TlsOptions {
+  // An undefined option must not take the place of a default.
+  const tls: TlsOptions = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  try {
+    createSecureContext(tls as SecureContextOptions)
+  } catch (error) {
+    throw BadOptionError(`${path}: ${(error as Error).message}, must be certificates and their key as PEM`)
+  }
+  return tls
 }
 
 function makePolicy (option: PolicyOption, clock: Clock): Policy {
@@ -307,15 +481,22 @@ function healthSettings (options: HealthOptions, tls: TlsOptions, path: string, 
 
 function makeProbe (options: HealthOptions, tls: TlsOptions, timeout: number, path: string, clock: Clock): Probe {
   const { type, probe, port, method = 'GET', headers = {}, status = '200-299', body } = options
-  if (probe !== undefined) return probe
+  if (probe !== undefined) {
+    assertUnused(options, ['type', 'path', 'method', 'headers', 'status', 'body'], path, 'probe is a function that decides about it')
+    return probe
+  }
   if (type === 'tcp') {
-    const [useless] = (['path', 'method', 'headers', 'status', 'body'] as const).filter(key => options[key] !== undefined)
-    if (useless !== undefined) throw BadOptionError(`${path}.${useless}: a tcp probe has none, must be left out`)
+    assertUnused(options, ['path', 'method', 'headers', 'status', 'body'], path, 'a tcp probe has none')
     return tcpProbe(clock, { port, tls, timeout })
   }
-  if (options.path === undefined) throw BadOptionError(`${path}.path: missing, must be given unless type is 'tcp'`)
-  if (body !== undefined && typeof body !== 'string' && !(body instanceof RegExp)) throw BadOptionError(`${path}.body: must be a text or a regular expression`)
+  if (options.path === undefined) throw BadOptionError(`${path}.path: missing, must be given unless type is 'tcp' or there is a probe`)
+  if (method === 'HEAD' && body !== undefined) throw BadOptionError(`${path}.body: the answer to HEAD has none, must be left out`)
   return httpProbe({ path: options.path, method, headers, status: statusRanges(status, `${path}.status`), body })
+}
+
+function assertUnused (options: HealthOptions, keys: ReadonlyArray<keyof HealthOptions>, path: string, reason: string): void {
+  const useless = keys.find(key => options[key] !== undefined)
+  if (useless !== undefined) throw BadOptionError(`${path}.${useless}: ${reason}, must be left out`)
 }
 
 function statusRanges (status: NonNullable<HealthOptions['status']>, path: string): Array<number | [number, number]> {
@@ -325,7 +506,7 @@ function statusRanges (status: NonNullable<HealthOptions['status']>, path: strin
     if (Number.isInteger(item) && item >= 100 && item <= 599) return item
     const [, low, high] = /^([1-5]\d\d)-([1-5]\d\d)$/.exec(item) ?? []
     if (low === undefined || high === undefined || low > high) {
-      throw BadOptionError(`${path}: ${JSON.stringify(item)}, must be a status from 100 to 599 or a range such as '200-299'`)
+      throw BadOptionError(`${path}: ${show(item)}, must be a status from 100 to 599 or a range such as '200-299'`)
     }
     return [Number(low), Number(high)]
   })

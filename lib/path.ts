@@ -7,11 +7,19 @@ export interface RawUrl {
   readonly query: string
 }
 
+/** @throws BadPathError for a request target that is no path, such as the `*` of OPTIONS */
 export function rawUrl (url: string): RawUrl {
-  // The absolute form names an authority as well (RFC 9112 §3.2.2); the router went by the path alone, and so does this.
-  const start = url.startsWith('/') ? 0 : Math.max(0, url.indexOf('/', url.indexOf('://') + 3))
+  const start = url.startsWith('/') ? 0 : endOfAuthority(url)
   const at = url.indexOf('?', start)
-  return at === -1 ? { path: url.slice(start), query: '' } : { path: url.slice(start, at), query: url.slice(at) }
+  const path = at === -1 ? url.slice(start) : url.slice(start, at)
+  return { path: path === '' ? '/' : path, query: at === -1 ? '' : url.slice(at) }
+}
+
+/** The absolute form names an authority as well (RFC 9112 §3.2.2); the router goes by the path alone, and so does this. */
+function endOfAuthority (url: string): number {
+  const authority = /^(?:https?:\/\/[^/?#]*)?(?=[/?]|$)/i.exec(url)
+  if (authority === null) throw BadPathError()
+  return authority[0].length
 }
 
 /** Rewrites paths below one prefix. */
@@ -50,6 +58,8 @@ export function prefixRewriter (prefix: string, rewritePrefix: string): PrefixRe
     const rest = path.slice(end)
     assertStaysBelow(rest)
     const matched = path.slice(0, end)
+    // For the router a path ends at `#`: behind one in here would come segments that it has not seen.
+    if (matched.includes('#')) throw BadPathError()
     const rewrittenPrefix = replacement.includes(':')
       // The client's own spelling of a param where it is a whole segment; a part of one is escaped anew.
       ? replacement.replace(/:([A-Za-z_$][\w$]*)/g, (text, name: string) => {
@@ -86,12 +96,15 @@ function escaped (path: string): string {
   return /[\\#]/.test(path) ? path.replaceAll('\\', '%5C').replaceAll('#', '%23') : path
 }
 
+function assertStaysBelow (path: string): void {
+  if (climbs(path)) throw BadPathError()
+}
+
 /**
  * Only a whole segment `..` climbs, however it is spelled: with escaped dots, behind an escaped slash or a backslash,
  * or with path parameters (`..;x`). `...`, `..a` and `a..b` are names.
  */
-function assertStaysBelow (path: string): void {
-  if (!/(?:\.|%2e){2}/i.test(path)) return
-  const climbs = path.replace(/%2e/gi, '.').split(/\/|\\|%2f|%5c/i).some(segment => segment.split(';', 1)[0] === '..')
-  if (climbs) throw BadPathError()
+export function climbs (path: string): boolean {
+  if (!/(?:\.|%2e){2}/i.test(path)) return false
+  return path.replace(/%2e/gi, '.').split(/\/|\\|%2f|%5c/i).some(segment => segment.split(';', 1)[0] === '..')
 }

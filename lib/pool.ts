@@ -1,6 +1,6 @@
 import { Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
-import { BadOptionError, NoTargetError, PoolClosedError } from './errors.js'
+import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings } from './exchange.js'
 import { callbackHandler } from './handler.js'
 import { Prober, type ProberSettings } from './health/active.js'
@@ -49,6 +49,10 @@ export class Pool extends Dispatcher {
   /** In joining order. Like `#available` it is replaced, never changed in place. */
   #targets: readonly Target[] = []
   #available: readonly Target[] = []
+  /** Those that have yet to pass their first probe. */
+  readonly #newcomers = new Set<Target>()
+  /** Those that left and have requests to finish. */
+  readonly #leaving = new Set<Target>()
   #panicking = false
   #started = false
   #nextId = 0
@@ -74,16 +78,16 @@ export class Pool extends Dispatcher {
       this.#prober = new Prober({
         ...health, clock: settings.clock, tls: settings.tls, onVerdict: (target, down) => { this.#judge(target, down) }
       })
-      if (initial === 'down') for (const target of this.#targets) target.judge(NOT_PROBED)
+      for (const target of this.#targets) this.#watch(target, initial === 'up')
     }
     this.#refresh()
   }
 
   /** Starts the probes, if the pool has any. Until then every target is what `health.initial` says. */
   start (): void {
+    if (this.#closed) return
     this.#started = true
-    const up = this.#settings.health?.initial !== 'down'
-    for (const target of this.#targets) this.#prober?.watch(target, up, up)
+    this.#prober?.start()
   }
 
   /** Stops the probes; requests go on. */
@@ -142,6 +146,7 @@ export class Pool extends Dispatcher {
    * @throws BadOptionError for a bad URL or weight, or a target that is listed twice
    */
   async set (list: ReadonlyArray<string | TargetConfig>): Promise<void> {
+    if (!Array.isArray(list)) throw BadOptionError(`targets: ${show(list)}, must be a list`)
     const configs = list.map((target, i) => targetConfig(target, `targets[${i}]`))
     assertDistinct(configs, 'targets')
     const wanted = new Map(configs.map(config => [config.url, config]))
@@ -167,7 +172,7 @@ export class Pool extends Dispatcher {
   override close (callback: () => void): void
   override close (callback?: () => void): Promise<void> | undefined {
     return this.#end(callback, async () => {
-      await Promise.all(this.#targets.map(async target => { await target.close() }))
+      await Promise.all([...this.#targets, ...this.#leaving].map(async target => { await target.close() }))
     })
   }
 
@@ -179,7 +184,7 @@ export class Pool extends Dispatcher {
     const reason = error instanceof Error ? error : PoolClosedError()
     return this.#end(typeof error === 'function' ? error : callback, async () => {
       this.#destroyed = true
-      await Promise.all(this.#targets.map(async target => { await target.destroy(reason) }))
+      await Promise.all([...this.#targets, ...this.#leaving].map(async target => { await target.destroy(reason) }))
     })
   }
 
@@ -213,25 +218,41 @@ export class Pool extends Dispatcher {
     this.#targets = [...this.#targets, ...joining]
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
-      if (this.#prober === undefined || !this.#started || this.#closed) continue
-      target.judge(NOT_PROBED)
-      this.#prober.watch(target, false, false)
+      if (this.#closed) continue
+      // Before the start there is nothing to choose between: it counts as configured.
+      this.#watch(target, !this.#started && this.#settings.health?.initial === 'up')
     }
     this.#refresh()
+  }
+
+  #watch (target: Target, up: boolean): void {
+    if (this.#prober === undefined) return
+    if (!up) {
+      target.judge(NOT_PROBED)
+      this.#newcomers.add(target)
+    }
+    this.#prober.watch(target, up, up)
   }
 
   async #leave (leaving: readonly Target[]): Promise<void> {
     this.#targets = this.#targets.filter(target => !leaving.includes(target))
     for (const target of leaving) {
       this.#prober?.unwatch(target)
+      this.#newcomers.delete(target)
+      this.#leaving.add(target)
       this.#settings.log.info({ pool: this.name, target: target.url, inFlight: target.inFlight }, 'target left')
     }
     this.#refresh()
-    await Promise.all(leaving.map(async target => { await target.close() }))
+    await Promise.all(leaving.map(async target => {
+      await target.close()
+      this.#leaving.delete(target)
+    }))
   }
 
   /** The probes have changed their mind about a target. */
   #judge (target: Target, down: string | undefined): void {
+    if (down === undefined) this.#newcomers.delete(target)
+    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down }, 'target failed its first probe')
     this.#change(target, () => { target.judge(down) }, down ?? 'probes succeed')
   }
 
@@ -242,18 +263,22 @@ export class Pool extends Dispatcher {
     this.#refresh()
     const { health } = target
     if (health === was) return
-    const fields = { pool: this.name, target: target.url, was, health, reason }
+    // What ends may uncover something else: a target that went down while it was drained.
+    const why = target.reason ?? reason
+    const fields = { pool: this.name, target: target.url, was, health, reason: why }
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)
     for (const observer of this.#settings.observers) {
-      this.#tell(() => observer.healthChanged?.(target, was, reason))
+      this.#tell(() => observer.healthChanged?.(target, was, why))
     }
   }
 
   /** Works out once, when a fact changes, what every pick relies on. */
   #refresh (): void {
-    const usable = this.#targets.filter(target => target.health !== 'draining')
-    const up = usable.filter(target => target.health === 'up')
+    const staying = this.#targets.filter(target => target.health !== 'draining')
+    const up = staying.filter(target => target.health === 'up')
+    // A newcomer gives no reason to panic, and gets no traffic from it unless there is nobody else.
+    const usable = up.length === 0 ? staying : staying.filter(target => !this.#newcomers.has(target))
     const panicking = up.length < usable.length && (up.length === 0 || up.length < usable.length * this.#settings.panic)
     this.#available = panicking ? usable : up
     if (panicking === this.#panicking) return
@@ -269,11 +294,14 @@ export class Pool extends Dispatcher {
     }
   }
 
-  #tell (call: () => void): void {
+  #tell (call: () => unknown): void {
+    const failed = (error: unknown): void => { this.#settings.log.error({ pool: this.name, err: error }, 'an observer failed') }
     try {
-      call()
+      const told = call()
+      // Nobody waits for one that is asynchronous, but it must not bring the process down either.
+      if (told instanceof Promise) told.catch(failed)
     } catch (error) {
-      this.#settings.log.error({ pool: this.name, err: error }, 'an observer failed')
+      failed(error)
     }
   }
 }

@@ -1,14 +1,24 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { BadOptionError, show } from './errors.js'
 
-/** One validator for option objects: JSON Schema, and `typeof` for what JSON has no word for. */
-const ajv = new Ajv({ verbose: true, allowUnionTypes: true })
-ajv.addKeyword({
-  keyword: 'typeof',
-  schemaType: ['string', 'array'],
-  validate: (wanted: string | string[], value: unknown) => wanted.includes(typeof value) && value !== null,
-  errors: false
-})
+/** What JSON Schema has no word for: a test, and what to tell whoever does not pass it ("must be …"). */
+export interface Rule {
+  readonly test: (value: unknown) => boolean
+  readonly allowed: string
+  /** Keeps the value out of the message. */
+  readonly secret?: boolean
+}
+
+/** A schema with a rule of its own, for use within others. */
+export function rule (allowed: string, test: (value: unknown) => boolean, secret = false): { readonly passes: Rule } {
+  return { passes: { allowed, test, secret } }
+}
+
+/** One validator for option objects: JSON Schema, and `passes` for a rule. */
+const ajv = new Ajv({ verbose: true })
+ajv.addKeyword({ keyword: 'passes', schemaType: 'object', validate: ({ test }: Rule, value: unknown) => test(value), errors: false })
+// A schema whose options would be a mistake, with the reason.
+ajv.addKeyword({ keyword: 'refused', schemaType: 'string', validate: () => false, errors: false })
 
 const validators = new WeakMap<object, ValidateFunction>()
 
@@ -24,34 +34,63 @@ export function check (schema: object, value: unknown): void {
   if (error !== undefined) throw BadOptionError(describe(error))
 }
 
+const TYPES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  integer: 'an integer',
+  number: 'a finite number',
+  object: 'an object',
+  string: 'a text'
+}
+
 /** `pools.users.targets[1].weight: -1, must be >= 0` */
 function describe (error: ErrorObject): string {
-  const path = optionPath(error.instancePath)
+  const parts = error.instancePath.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const path = optionPath(...parts) || 'options'
   const params = error.params as Record<string, unknown>
   const schema = error.parentSchema ?? {}
+  const properties = Object.entries(schema['properties'] as Record<string, object> ?? {})
+    .filter(([, property]) => !('refused' in property)).map(([name]) => name).join(', ')
+  const wrong = `${path}: ${show(error.data)}`
   switch (error.keyword) {
     case 'additionalProperties':
-      return `${joined(path, String(params['additionalProperty']))}: unknown option, allowed are ${Object.keys(schema['properties'] as object).join(', ')}`
+      return `${optionPath(...parts, String(params['additionalProperty']))}: unknown option, allowed are ${properties}`
     case 'required':
-      return `${joined(path, String(params['missingProperty']))}: missing, must be given`
+    case 'dependencies':
+      return `${optionPath(...parts, String(params['missingProperty']))}: missing, must be given${params['property'] === undefined ? '' : ` with ${String(params['property'])}`}`
+    case 'refused':
+      return `${path}: ${String(error.schema)}`
+    case 'passes': {
+      const { allowed, secret } = error.schema as Rule
+      if (secret === true) return `${path}: must be ${allowed}`
+      // The schema of property names tests names: theirs is the path.
+      if (error.propertyName !== undefined) return `${optionPath(...parts, error.propertyName)}: the name must be ${allowed}`
+      return `${wrong}, must be ${allowed}`
+    }
     case 'enum':
-      return `${path}: ${show(error.data)}, must be one of ${(params['allowedValues'] as unknown[]).map(show).join(', ')}`
+      return `${wrong}, must be one of ${(params['allowedValues'] as unknown[]).map(show).join(', ')}`
     case 'const':
-      return `${path}: ${show(error.data)}, must be ${show(params['allowedValue'])}`
-    case 'typeof':
-      return `${path}: ${show(error.data)}, must be a ${[schema['typeof']].flat().join(' or ')}`
+      return `${wrong}, must be ${show(params['allowedValue'])}`
+    case 'type':
+      return `${wrong}, must be ${TYPES[String(params['type'])] ?? String(params['type'])}`
+    case 'minItems':
+    case 'minLength':
+      return `${wrong}, must not be empty`
+    case 'uniqueItems':
+      return `${wrong}, must not have the same item twice`
+    case 'minProperties':
+    case 'maxProperties':
+      return `${wrong}, must have exactly one of ${properties}`
     default:
-      return `${path}: ${show(error.data)}, ${error.message ?? 'is not allowed'}`
+      return `${wrong}, ${error.message ?? 'is not allowed'}`
   }
 }
 
-/** A JSON pointer as it would be written in JavaScript. */
-function optionPath (pointer: string): string {
-  return pointer.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~')).reduce(joined, '')
-}
-
-function joined (path: string, part: string): string {
-  if (/^\d+$/.test(part)) return `${path}[${part}]`
-  if (!/^[\w$-]+$/.test(part)) return `${path}['${part}']`
-  return path === '' ? part : `${path}.${part}`
+/** The way to an option as it would be written in JavaScript. */
+export function optionPath (...parts: readonly string[]): string {
+  return parts.reduce((path, part) => {
+    if (/^\d+$/.test(part)) return `${path}[${part}]`
+    if (!/^[\w$-]+$/.test(part)) return `${path}['${part}']`
+    return path === '' ? part : `${path}.${part}`
+  }, '')
 }

@@ -37,9 +37,9 @@ export interface TargetConfig {
  */
 export function targetConfig (value: unknown, path: string): Required<TargetConfig> {
   const { url, weight = 1, ...unknown } = (typeof value === 'string' || value instanceof URL ? { url: String(value) } : value ?? {}) as Record<string, unknown>
+  if (typeof url !== 'string') throw BadOptionError(`${path}: ${show(value)}, must be a URL or { url, weight }`)
   const [extra] = Object.keys(unknown)
   if (extra !== undefined) throw BadOptionError(`${path}.${extra}: unknown option, allowed are url, weight`)
-  if (typeof url !== 'string') throw BadOptionError(`${path}: ${show(value)}, must be a URL or { url, weight }`)
   if (typeof weight !== 'number' || !Number.isFinite(weight)) throw BadOptionError(`${path}.weight: ${show(weight)}, must be a number`)
   if (weight < 0) throw BadOptionError(`${path}.weight: ${show(weight)}, must be >= 0`)
   return { url: targetUrl(url, path), weight }
@@ -51,7 +51,7 @@ export function targetUrl (url: string, path: string): string {
     throw BadOptionError(`${path}: ${show(url)}, must be an absolute http: or https: URL`)
   }
   const parsed = new URL(url)
-  if (parsed.username !== '' || parsed.password !== '') throw BadOptionError(`${path}: a target URL must not carry credentials; send them as a header`)
+  if (parsed.username !== '' || parsed.password !== '') throw BadOptionError(`${path}: ${show(url)}, must not have credentials; send them as a header`)
   if (parsed.search !== '' || parsed.hash !== '') throw BadOptionError(`${path}: ${show(url)}, must not have a query or a fragment`)
   return parsed.origin + parsed.pathname.replace(/\/+$/, '')
 }
@@ -202,5 +202,7 @@ export class Target {
 
 /** A path below a base path; one that is empty, or only a query, stands for the base itself. */
 function joined (base: string, path: string): string {
+  // undici says best what is wrong with it.
+  if (typeof path !== 'string') return path
   return base === '' && !path.startsWith('/') ? `/${path}` : base + path
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Client, type Dispatcher } from 'undici'
 import { jittered, sleep, type Clock } from '../clock.js'
 import { connector, type TlsOptions } from '../connector.js'
@@ -129,14 +130,14 @@ export class Prober {
   async #probe (target: Target, signal: AbortSignal): Promise<string | undefined> {
     const { clock, probe, timeout } = this.#settings
     const deadline = new AbortController()
-    const ended = aborted(deadline.signal)
     const onStop = (): void => { deadline.abort(new Error('stopped')) }
     const cancel = clock.after(timeout, () => { deadline.abort(new Error(`no answer within ${timeout} ms`)) })
     signal.addEventListener('abort', onStop)
     const client = this.#connect(target, deadline.signal)
+    const ask = async (): Promise<void> => { await probe(target, client, deadline.signal) }
     try {
       // A probe that does not listen to its signal must not hold the loop up.
-      await Promise.race([probe(target, client, deadline.signal), ended])
+      await Promise.race([aborted(deadline.signal), ask()])
       return undefined
     } catch (error) {
       return reasonOf(deadline.signal.aborted ? deadline.signal.reason : error)
@@ -165,13 +166,9 @@ interface Watch {
   loop: AbortController | undefined
 }
 
-/** Rejects with the signal's reason; nobody has to listen. */
-function aborted (signal: AbortSignal): Promise<never> {
-  const ended = new Promise<never>((resolve, reject) => {
-    signal.addEventListener('abort', () => { reject(signal.reason as Error) }, { once: true })
-  })
-  ended.catch(() => {})
-  return ended
+async function aborted (signal: AbortSignal): Promise<never> {
+  await once(signal, 'abort')
+  throw signal.reason
 }
 
 function reasonOf (error: unknown): string {

@@ -5,26 +5,25 @@ import type { Target } from '../target.js'
  * The least busy target for its weight, by a full scan: with all of them in reach it waits less than the best of two
  * random draws. Ties are what decides the shares of a lightly loaded pool, so they go round by weight: each pick moves
  * a target's pass on by 1 / weight and the one that is furthest behind goes next (stride scheduling, Waldspurger and
- * Weihl, 1995). O(n).
+ * Weihl, 1995). Whoever was passed over, busy or away, does not catch up on what it missed: its next pick counts from
+ * the present turn (start-time fair queueing, Goyal, Vin and Cheng, 1996). O(n).
  */
 export const leastRequests: PolicyFactory = clock => {
   const passes = new WeakMap<Target, number>()
   let known: readonly Target[] = []
   let pass = new Float64Array(0)
+  /** Where the latest pick began; nobody is more than a turn of its own ahead of it. */
+  let turn = 0
 
   function learn (targets: readonly Target[]): void {
     known.forEach((target, i) => { passes.set(target, pass[i] ?? 0) })
-    // Whoever was away does not catch up on what it missed: it starts level with the one that is furthest behind.
-    const present = targets.map(target => passes.get(target)).filter(value => value !== undefined)
-    const ongoing = known.filter(target => targets.includes(target)).map(target => passes.get(target) ?? 0)
-    const floor = ongoing.length > 0 ? Math.min(...ongoing) : Math.max(0, ...present)
     known = targets
-    pass = Float64Array.from(targets, target => Math.max(floor, passes.get(target) ?? floor + startingPoint(target)))
-  }
-
-  /** Less than one turn, so that many gateways that start together do not all begin with the same target. */
-  function startingPoint (target: Target): number {
-    return clock.random() / target.weight
+    pass = Float64Array.from(targets, target => {
+      // A newcomer is less than one turn ahead, so that many gateways that start together do not all begin with the same target.
+      const own = passes.get(target) ?? turn + clock.random() / target.weight
+      // A weight that has grown makes for shorter turns.
+      return Math.min(own, turn + 1 / target.weight)
+    })
   }
 
   return targets => {
@@ -39,7 +38,8 @@ export const leastRequests: PolicyFactory = clock => {
       }
     }
     const target = at(targets, best)
-    pass[best] = (pass[best] ?? 0) + 1 / target.weight
+    turn = Math.max(turn, pass[best] ?? 0)
+    pass[best] = turn + 1 / target.weight
     return target
   }
 }

@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import type { Dispatcher } from 'undici'
+import type { Probe } from '../../lib/index.js'
+import { configuration, poolSettings, type PoolOptions } from '../../lib/options.js'
+import { hash } from '../../lib/policies/hash.js'
+import { random } from '../../lib/policies/random.js'
+import type { PoolSettings } from '../../lib/pool.js'
+import { Target } from '../../lib/target.js'
+import { VirtualClock } from '../kit/clock.js'
+import { named, gateway } from '../kit/index.js'
+
+const silent = { info () {}, warn () {}, error () {} }
+
+function settings (options: Partial<PoolOptions> = {}, seed = 1): PoolSettings {
+  return poolSettings('users', { targets: ['http://a.test'], ...options }, '', silent, new VirtualClock(seed))
+}
+
+function someTargets (count: number): Target[] {
+  const { timeouts, tls } = settings()
+  return Array.from({ length: count }, (_, id) => new Target({ url: `http://t${id}.test`, weight: 1 }, id, { timeouts, tls, clock: new VirtualClock() }))
+}
+
+t.test('the numbers in the manual are the ones that hold', async t => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const { retries, replayBytes, panic, timeouts, observers, targets, health: none } = settings()
+  t.equal(none, undefined)
+  const { health } = settings({ health: { path: '/' } })
+  const actual: Record<string, unknown> = { retries, replayBytes, panic, observers, 'targets[].weight': targets[0]?.weight }
+  for (const [name, value] of Object.entries(timeouts)) actual[`timeouts.${name}`] = value
+  for (const name of ['interval', 'jitter', 'timeout', 'rise', 'fall', 'initial'] as const) actual[`health.${name}`] = health?.[name]
+  for (const [name, value] of Object.entries(actual)) {
+    const row = readme.split('\n').find(line => line.startsWith(`| \`${name}\` |`))
+    const stated = row?.split(' | ')[2]?.replaceAll('`', '').replaceAll("'", '"') ?? ''
+    t.same(JSON.parse(stated), value, name)
+  }
+  t.equal(Object.keys(actual).length, 14)
+})
+
+t.test('an undefined option is one that is not given', async t => {
+  const { clock: _, policy: __, health, ...given } = settings({
+    policy: undefined,
+    retries: undefined,
+    replayBytes: undefined,
+    panic: undefined,
+    observers: undefined,
+    health: { path: '/', interval: undefined, rise: undefined },
+    timeouts: { connect: undefined, headers: undefined, idle: undefined },
+    tls: { rejectUnauthorized: undefined, ca: undefined }
+  })
+  const { clock: ___, policy: ____, health: _____, ...plain } = settings()
+  t.strictSame(given, plain)
+  const { probe: ______, ...times } = health ?? { probe: undefined }
+  t.strictSame(times, { interval: 5000, jitter: 0.1, timeout: 2000, rise: 2, fall: 3, initial: 'up', port: undefined })
+})
+
+t.test('the default policy goes round', async t => {
+  const targets = someTargets(3)
+  const { policy } = settings()
+  const first = policy(targets, { key: undefined, attempt: 0 }).id
+  t.same(Array.from({ length: 6 }, () => policy(targets, { key: undefined, attempt: 0 }).id), [1, 2, 3, 4, 5, 6].map(i => (first + i) % 3))
+})
+
+t.test('without a key the hash policy picks at random', async t => {
+  const targets = someTargets(5)
+  const { policy } = settings({ policy: { name: 'hash', key: 'path' } }, 7)
+  const expected = hash(random(new VirtualClock(7)))
+  const picks = Array.from({ length: 50 }, () => policy(targets, { key: undefined, attempt: 0 }).id)
+  t.same(picks, Array.from({ length: 50 }, () => expected(targets, { key: undefined, attempt: 0 }).id))
+  t.ok(new Set(picks).size > 1)
+})
+
+t.test('the default probe is a GET of the path, and takes 200 to 299 for well', async t => {
+  const probe = settings({ health: { path: '/healthz' } }).health?.probe as Probe
+  const [target] = someTargets(1)
+  if (target === undefined) throw new Error('no target')
+  for (const [status, well] of [[199, false], [200, true], [299, true], [300, false], [503, false]] as const) {
+    const asked: Dispatcher.RequestOptions[] = []
+    const dispatcher = {
+      async request (options: Dispatcher.RequestOptions) {
+        asked.push(options)
+        return { statusCode: status, body: (async function * () {})() }
+      }
+    } as unknown as Dispatcher
+    const result = probe(target, dispatcher, new AbortController().signal)
+    if (well) await t.resolves(result)
+    else await t.rejects(result, { message: `status ${status}` })
+    t.match(asked, [{ method: 'GET', path: '/healthz', headers: { 'user-agent': /fastify-balancer/ } }])
+  }
+})
+
+t.test('both forms come to the same', async t => {
+  const { pools: [pool], routes: [route] } = configuration({ prefix: '/users', targets: ['http://a.test'], retries: 1, via: 'edge' })
+  t.match(pool, { name: 'users', options: { targets: ['http://a.test'], retries: 1 } })
+  t.strictSame(route, { path: '', options: { pool: 'users', prefix: '/users', via: 'edge' } })
+  const long = configuration({ pools: { users: { targets: ['http://a.test'], retries: 1 } }, routes: [{ pool: 'users', prefix: '/users', via: 'edge' }] })
+  t.strictSame(long.pools, [{ name: 'users', path: 'pools.users', options: { targets: ['http://a.test'], retries: 1 } }])
+  t.strictSame(long.routes, [{ path: 'routes[0]', options: { pool: 'users', prefix: '/users', via: 'edge' } }])
+  t.match(configuration({ upstream: 'http://a.test' }), { pools: [{ name: 'default', options: { targets: ['http://a.test'] } }], routes: [{ options: { pool: 'default' } }] })
+})
+
+t.test('the prefix of the long form goes before the prefix of every route', async t => {
+  const { routes } = configuration({ prefix: '/gw/', pools: { p: { targets: ['http://a.test'] } }, routes: [{ pool: 'p', prefix: '/a' }, { pool: 'p' }] })
+  t.same(routes.map(({ options }) => options.prefix), ['/gw/a', '/gw'])
+})
+
+t.test('a route without options forwards every path and seven methods, with the host of the target and a via', async t => {
+  const { url, port } = await named(t, 'a')
+  const { request } = await gateway(t, { targets: [url] })
+  for (const method of ['DELETE', 'GET', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const) {
+    const { statusCode, body } = await request('/any/path?x=1', { method })
+    t.equal(statusCode, 200, method)
+    t.match(await body.json(), { method, url: '/any/path?x=1', headers: { host: `127.0.0.1:${port}`, via: '1.1 fastify-balancer' } })
+  }
+  const head = await request('/', { method: 'HEAD' })
+  t.equal(head.headers['x-name'], 'a')
+  await head.body.dump()
+  const trace = await request('/', { method: 'TRACE' })
+  t.equal(trace.statusCode, 404)
+  await trace.body.dump()
+})
