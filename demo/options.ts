@@ -12,12 +12,12 @@ export interface DemoOptions {
 
 export const HELP = `Usage: npm run demo -- [options]
 
-A gateway in front of five upstreams, each a process of its own. One is slow, one
-has three times the weight, and one dies and comes back every few seconds.
+A gateway in front of five upstreams, each a process of its own. One is slow,
+one has three times the weight, and one dies and comes back every few seconds.
 
   --port N             port of the gateway (default: any that is free)
-  --for TIME           run that long without a view, then print a summary as JSON;
-                       exits 0 if no request failed, 1 otherwise
+  --for TIME           run that long without a view, then print a summary as
+                       JSON; exit code 0 if no request failed, 1 otherwise
   --outage-every TIME  time between outages, 500ms or more (default: 4s)
   --help               show this
 

@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { UpstreamConfig } from './scene.js'
 
-const PROGRAM = fileURLToPath(new URL('upstream.ts', import.meta.url))
-const TSX = import.meta.resolve('tsx')
+const PROGRAM = fileURLToPath(new URL('upstream.js', import.meta.url))
 
 /** The process of one upstream. It may be killed, and comes back on the port that it had. */
 export class UpstreamProcess {
@@ -25,7 +24,7 @@ export class UpstreamProcess {
   async start (): Promise<void> {
     const { name, takes } = this.config
     const child = fork(PROGRAM, [name, String(this.#port), ...takes.map(String)], {
-      execArgv: ['--import', TSX],
+      execArgv: [],
       // stdout is for the view or the summary.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc']
     })

@@ -49,11 +49,10 @@ export function hints (url: string, paint: Paint): string[] {
 
 /** Lines to be added one after the other, for a stdout that is not a terminal. */
 export function report ({ seconds, sent, failed, retried, pools }: Status): string[] {
-  const at = time(seconds)
   return [
-    `${at}  ${sent} requests sent, ${failed} failed, ${retried} retried on another target`,
+    `${time(seconds)}  ${sent} requests sent, ${failed} failed, ${retried} retried on another target`,
     ...pools.flatMap(({ targets }) => targets.map(({ name, health, share, inFlight, failures, latency }) =>
-      `${at}  ${name.padEnd(9)} ${health.padEnd(8)}  share ${percent(share)}  in flight ${pad(inFlight, 2)}` +
+      `  ${name.padEnd(9)} ${health.padEnd(8)}  share ${percent(share)}  in flight ${pad(inFlight, 2)}` +
       `  failures ${pad(failures, 3)}  latency ${milliseconds(latency)}`
     ))
   ]

@@ -129,7 +129,7 @@ export class Attempt implements Handler {
     this.#owner.accept(status, this.#latency)
     this.#note({ kind: 'answered', status, latency: this.#latency })
     socket.once('close', () => { this.#settle(this.#answered()) })
-    this.#owner.handler.onUpgrade?.(status, headers, socket)
+    this.#guarded(() => this.#owner.handler.onUpgrade?.(status, headers, socket))
   }
 
   onBodySent (chunk: unknown): void {

@@ -137,7 +137,7 @@ class StreamedBody implements RequestBody {
   }
 
   readonly #onClose = (): void => {
-    if (!this.#ended) this.#onError(this.#error ?? new Error('the request body ended early'))
+    if (!this.#ended && this.#error === undefined) this.#onError(this.#source.errored ?? new Error('the request body ended early'))
   }
 }
 

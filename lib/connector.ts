@@ -1,4 +1,4 @@
-import { buildConnector, errors } from 'undici'
+import { buildConnector, Client, errors, type Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
 
 /** How TLS connections to upstreams are made. Certificates are always verified unless told otherwise. */
@@ -39,5 +39,17 @@ export function connector (clock: Clock, timeout: number, tls: TlsOptions, signa
       else if (error === null) callback(null, socket)
       else callback(error, null)
     })
+  }
+}
+
+/**
+ * One connection of a pool of undici's.
+ *
+ * That pool takes a client which turned a request down (a field that it will not write) for a busy one, and waits for a
+ * `drain` that never comes: each such request would cost a connection for good. An empty client is not busy.
+ */
+export class Connection extends Client {
+  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    return super.dispatch(options, handler) || (this.stats.size === 0 && !this.closed && !this.destroyed)
   }
 }

@@ -88,9 +88,11 @@ function captureFrom (): From {
 /** Makes a route's forward function. */
 export function forwarder (settings: ForwardSettings): Forward {
   const from = captureFrom()
-  const { rewriteRequestHeaders, rewriteHeaders, queryString } = settings.replyOptions
+  const { rewriteRequestHeaders, rewriteHeaders, queryString, body, contentType } = settings.replyOptions
   const options: FastifyReplyFromHooks = {
     ...settings.replyOptions,
+    // reply-from would write the type into these very options, and take the next request's body for a text.
+    ...(body === undefined || body === null || contentType !== undefined ? undefined : { body: JSON.stringify(body), contentType: 'application/json' }),
     // The headers proper travel in the Forwarding: reply-from copies what it is given twice.
     rewriteRequestHeaders: (request, headers) => carrier(request as FastifyRequest, headers as HeaderRecord, rewriteRequestHeaders),
     rewriteHeaders: (headers, request) => {

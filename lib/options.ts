@@ -335,7 +335,7 @@ const replySchema = object({
   queryString: rule('an object or a function', value => isFunction(value) || (typeof value === 'object' && value !== null)),
   body: rule('anything but a stream', value => !isFunction((value as { pipe?: unknown } | null)?.pipe)),
   contentType: text,
-  method,
+  method: rule('a method in upper case', isText(/^[A-Z-]+$/)),
   timeout: wholeMilliseconds,
   getUpstream: refused('the pool chooses the target'),
   retriesCount: refused("the pool's retries decide about that"),

@@ -69,7 +69,8 @@ export class Pool extends Dispatcher {
       retry: settings.retry,
       retries: settings.retries,
       replayBytes: settings.replayBytes,
-      available: () => this.#available,
+      // What is in flight when the pool closes may finish, but nothing new is begun for it.
+      available: () => this.#closed ? [] : this.#available,
       settled: (target, outcome) => { this.#settled(target, outcome) }
     }
     this.#targets = settings.targets.map(config => this.#target(config))

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { Pool as UndiciPool, type Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
-import { connector, type TlsOptions } from './connector.js'
+import { Connection, connector, type TlsOptions } from './connector.js'
 import { BadOptionError, show } from './errors.js'
 import { isFault, type Health, type Outcome } from './outcome.js'
 
@@ -165,6 +165,7 @@ export class Target {
   /** Sends on one of the target's connections; every one of undici's errors ends in `handler.onError`. */
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.#connections ??= new UndiciPool(this.origin, {
+      factory: (origin, options) => new Connection(origin, options),
       connect: connector(this.#settings.clock, this.#settings.timeouts.connect, this.#settings.tls),
       headersTimeout: this.#settings.timeouts.headers,
       bodyTimeout: this.#settings.timeouts.idle

@@ -145,6 +145,36 @@ t.test('the end of the stream between two attempts is not the end of the second 
   }
 })
 
+t.test('an end that was on its way when the second attempt began is not the end of that one', async t => {
+  const source = new Readable({ read () {} })
+  const body = requestBody(source, LIMIT)
+  const first = opened(body)
+  source.push('all')
+  first.resume()
+  await once(first, 'data')
+  // A stream that flows tells of its end in the next tick; by then it is too late to pause it.
+  const ended = once(source, 'end')
+  source.push(null)
+  const second = opened(body)
+  await ended
+  t.equal(await read(second), 'all')
+})
+
+t.test('an attempt that has been replaced can not make the stream flow', async t => {
+  const source = new PassThrough()
+  const body = requestBody(source, LIMIT)
+  const first = opened(body)
+  source.write('one ')
+  t.equal(await piece(first), 'one ')
+  const second = opened(body)
+  first.resume()
+  source.write('two')
+  await settled()
+  t.equal(source.readableLength, 3, 'nothing is taken')
+  source.end()
+  t.equal(await read(second), 'one two')
+})
+
 t.test('a body up to the limit can be sent again, one byte more can not', async t => {
   for (const [size, replayable] of [[9, true], [10, true], [11, false]] as const) {
     const source = new PassThrough()

@@ -140,12 +140,11 @@ export class Prober {
       await Promise.race([aborted(deadline.signal), ask()])
       return undefined
     } catch (error) {
-      return reasonOf(deadline.signal.aborted ? deadline.signal.reason : error)
+      return reasonOf(error)
     } finally {
       cancel()
       signal.removeEventListener('abort', onStop)
-      // A probe may have left an answer unread or a connection half made.
-      void client.destroy()
+      // Closes what the probe may have left behind: an answer unread, a connection half made.
       deadline.abort()
     }
   }

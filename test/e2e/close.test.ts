@@ -22,6 +22,7 @@ async function fastestClose (t: Test, url: string, health: HealthOptions, underW
   let fastest = Infinity
   for (let i = 0; i < 3; i++) {
     const { app } = logged()
+    t.teardown(async () => { await app.close() })
     await app.register(balancer, { targets: [url], health: { timeout: NEVER, interval: NEVER, ...health } })
     await app.listen({ port: 0, host: '127.0.0.1' })
     while (!await underWay()) await new Promise(resolve => { setTimeout(resolve, 2) })
@@ -84,7 +85,8 @@ t.test('no probe starts while the app waits for its last requests, not even of a
   })
   const b = await named(t, 'b')
   const { app, request } = await gateway(t, { name: 'users', targets: [slow.url], health: { path: '/healthz', interval: 5 } }, { forceCloseConnections: 'idle' })
-  const waiting = request('/')
+  // Node keeps the connection of a request that ends during the close; that is not the matter here.
+  const waiting = request('/', { reset: true })
   await until(() => pending.length === 1 && probes >= 3)
   let closed = false
   const closing = app.close().then(() => { closed = true })

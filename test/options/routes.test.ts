@@ -132,7 +132,7 @@ t.test('options of reply.from must be what they are meant to be', async t => {
   await refuses(t, route({ replyOptions: { timeout: -1 } }), 'routes[0].replyOptions.timeout: -1, must be >= 0')
   await refuses(t, route({ replyOptions: { timeout: 0.5 } }), 'routes[0].replyOptions.timeout: 0.5, must be an integer')
   await refuses(t, route({ replyOptions: { contentType: '' } }), "routes[0].replyOptions.contentType: '', must not be empty")
-  await refuses(t, route({ replyOptions: { method: 'G T' } }), "routes[0].replyOptions.method: 'G T', must be a method, in upper or lower case")
+  await refuses(t, route({ replyOptions: { method: 'G T' } }), "routes[0].replyOptions.method: 'G T', must be a method in upper case")
   t.match((await refusal(route({ replyOptions: { body: Readable.from([]) } }))).message, /^routes\[0\]\.replyOptions\.body: .+, must be anything but a stream$/)
   await refuses(t, route({ replyOptions: [] }), 'routes[0].replyOptions: [], must be an object')
 })

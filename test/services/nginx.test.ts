@@ -106,9 +106,9 @@ t.test('killing and restarting one of two nginx loses no GET, with their idle co
   for (const { files } of [a, b]) writeFileSync(join(files, 'x.txt'), 'hello')
   const { request, app } = await gateway(t, { name: 'files', targets: [a.url, b.url], health: { path: '/healthz', interval: 100 } })
   let failures = 0
-  let stop = false
+  const over = new AbortController()
   const client = async (): Promise<void> => {
-    while (!stop) {
+    while (!over.signal.aborted) {
       const { statusCode, body } = await request('/x.txt')
       if (statusCode !== 200 || await body.text() !== 'hello') failures++
     }
@@ -121,7 +121,7 @@ t.test('killing and restarting one of two nginx loses no GET, with their idle co
   await until(() => health()[0] === 'up')
   await b.kill('SIGTERM')
   await until(() => health()[1] === 'down')
-  stop = true
+  over.abort()
   await Promise.all(clients)
   t.equal(failures, 0)
 })

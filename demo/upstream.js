@@ -1,9 +1,10 @@
 /**
- * One upstream, in a process of its own: `upstream.ts <name> <port> <fastest> <slowest>`, times in milliseconds.
+ * One upstream, in a process of its own: `upstream.js <name> <port> <fastest> <slowest>`, times in milliseconds.
  * Tells its parent the port that it listens on, and ends when the parent is gone.
+ *
+ * JavaScript, because without a loader it starts five times as fast.
  */
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 
 const [name, port, fastest, slowest] = process.argv.slice(2)
 
@@ -13,7 +14,7 @@ const server = createServer((request, response) => {
     return
   }
   let bytes = 0
-  request.on('data', (chunk: Buffer) => { bytes += chunk.length })
+  request.on('data', chunk => { bytes += chunk.length })
   request.on('end', () => {
     const took = Number(fastest) + Math.random() * (Number(slowest) - Number(fastest))
     setTimeout(() => {
@@ -32,9 +33,9 @@ server.on('error', error => {
   process.exit(1)
 })
 server.listen(Number(port), '127.0.0.1', () => {
-  process.send?.((server.address() as AddressInfo).port)
+  process.send?.(server.address().port)
 })
 
 // Ctrl-C reaches the whole process group; the parent decides when its upstreams end.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {})
 process.on('disconnect', () => { process.exit() })

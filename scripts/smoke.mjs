@@ -1,0 +1,99 @@
+// Packs the package as it would be published, installs it elsewhere, and uses it from there: imported, required, typed.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { version, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const directory = mkdtempSync(join(tmpdir(), 'fastify-balancer-'))
+
+function run (command, args, cwd) {
+  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+function step (what, check) {
+  check()
+  console.log(`ok: ${what}`)
+}
+
+// Two upstreams, one of which refuses; a request must be answered by the other.
+const USE = `
+const upstream = Fastify().get('/*', async request => ({ url: request.url }))
+const target = await upstream.listen({ port: 0, host: '127.0.0.1' })
+const app = Fastify()
+await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:1', target] })
+for (let i = 0; i < 2; i++) {
+  const { statusCode, body } = await app.inject('/api/x')
+  if (statusCode !== 200 || body !== '{"url":"/x"}') throw new Error(statusCode + ' ' + body)
+}
+if (app.upstreams.api.targets.length !== 2) throw new Error('no pool')
+await app.close()
+await upstream.close()
+`
+
+const TYPES = `
+import Fastify, { type FastifyRequest } from 'fastify'
+import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
+
+const policy: Policy = (targets, { key, attempt }) => targets.find(target => target.inFlight === attempt && key !== undefined) ?? targets[0]!
+const probe: Probe = async (target, dispatcher, signal) => { await dispatcher.request({ origin: target.origin, path: '/', method: 'GET', signal }) }
+const observer: Observer = { settled: (target, outcome) => { if (isFault(outcome)) console.log(target.url) } }
+const options: BalancerOptions = {
+  pools: {
+    users: { targets: ['http://127.0.0.1:3001', { url: 'http://127.0.0.1:3002', weight: 2 }], policy, health: { probe }, observers: [observer] },
+    orders: { targets: ['http://127.0.0.1:3003'], policy: { name: 'hash', key: (request: FastifyRequest) => request.ip } }
+  },
+  routes: [{ prefix: '/users', pool: 'users', preHandler: async request => { request.log.info('x') } }]
+}
+
+const app = Fastify()
+await app.register(balancer, options)
+await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:3004'] })
+const pool: Pool | undefined = app.upstreams['users']
+const { statusCode }: { statusCode: number } = await pool!.request({ method: 'GET', path: '/' })
+app.get('/', async (request): Promise<readonly AttemptRecord[]> => statusCode === 200 ? request.attempts : [])
+`
+
+try {
+  const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', directory], root).replace(/^[^[]*/, ''))
+  step('the tarball holds what is meant to be published and nothing else', () => {
+    const strangers = files.map(({ path }) => path).filter(path => !/^(dist\/.+\.(js|d\.ts)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
+    if (strangers.length > 0) throw new Error(`not meant to be published: ${strangers.join(', ')}`)
+    for (const path of ['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']) {
+      if (!files.some(file => file.path === path)) throw new Error(`missing: ${path}`)
+    }
+  })
+
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
+  run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
+    `typescript@${devDependencies.typescript}`, `@types/node@${devDependencies['@types/node']}`], directory)
+  step(`fastify-balancer ${version} installs`, () => {})
+
+  step('import', () => {
+    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
+    run('node', ['import.mjs'], directory)
+  })
+  step('require', () => {
+    writeFileSync(join(directory, 'require.cjs'), `const Fastify = require('fastify')\nconst balancer = require('fastify-balancer')\nvoid (async () => {${USE}})()`)
+    run('node', ['require.cjs'], directory)
+  })
+  for (const [name, options] of Object.entries({
+    nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
+    bundler: { module: 'esnext', moduleResolution: 'bundler' }
+  })) {
+    step(`types, ${name}`, () => {
+      const project = join(directory, name)
+      mkdirSync(project)
+      writeFileSync(join(project, 'use.mts'), TYPES)
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({
+        compilerOptions: { ...options, target: 'es2022', strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true, types: ['node'] },
+        files: ['use.mts']
+      }))
+      run('npx', ['tsc', '-p', project], directory)
+    })
+  }
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

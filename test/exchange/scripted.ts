@@ -1,0 +1,119 @@
+import { Target } from '../../lib/target.js'
+import { Exchange, type ExchangeOptions, type ExchangeSettings } from '../../lib/exchange.js'
+import type { Handler, Trailers } from '../../lib/handler.js'
+import type { Outcome } from '../../lib/outcome.js'
+import { safeRetry } from '../../lib/retry.js'
+import { VirtualClock } from '../kit/clock.js'
+
+/** What undici would make of one attempt, by hand. */
+export interface Send {
+  readonly options: Parameters<Target['dispatch']>[0]
+  readonly handler: Handler
+  /** Reasons with which the attempt was given up. */
+  readonly aborted: Array<Error | undefined>
+  /** The request goes onto the wire. */
+  connect (): void
+  /** The head of an answer. */
+  head (status: number, headers?: Record<string, string>): boolean
+}
+
+/** A target that sends nothing: the test plays its part. */
+export class ScriptedTarget extends Target {
+  readonly sends: Send[] = []
+
+  constructor (name: string, id: number, clock: VirtualClock) {
+    super({ url: `http://${name}.test`, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0 }, tls: {} })
+  }
+
+  override dispatch (options: Send['options'], handler: Parameters<Target['dispatch']>[1]): void {
+    const attempt = handler as Handler
+    const aborted: Send['aborted'] = []
+    this.sends.push({
+      options,
+      handler: attempt,
+      aborted,
+      connect () { attempt.onConnect(reason => { aborted.push(reason) }) },
+      head: (status, headers = {}) => attempt.onHeaders(status, rawHeaders(headers), () => {}, '')
+    })
+  }
+
+  /** The one send so far. */
+  get sent (): Send {
+    const [send, ...more] = this.sends
+    if (send === undefined || more.length > 0) throw new Error(`sent ${this.sends.length} times`)
+    return send
+  }
+}
+
+export function rawHeaders (headers: Record<string, string>): Buffer[] {
+  return Object.entries(headers).flat().map(text => Buffer.from(text, 'latin1'))
+}
+
+/** A handler that notes what it hears. */
+export class Listener implements Handler {
+  readonly calls: string[] = []
+  readonly errors: Error[] = []
+  abort: (reason?: Error) => void = () => {}
+
+  onConnect (abort: (reason?: Error) => void): void {
+    this.calls.push('connect')
+    this.abort = abort
+  }
+
+  onHeaders (status: number): boolean {
+    this.calls.push(`headers ${status}`)
+    return true
+  }
+
+  onData (chunk: Buffer): boolean {
+    this.calls.push(`data ${String(chunk)}`)
+    return true
+  }
+
+  onComplete (_trailers: Trailers): void {
+    this.calls.push('complete')
+  }
+
+  onError (error: Error): void {
+    this.calls.push('error')
+    this.errors.push(error)
+  }
+}
+
+export interface Play {
+  readonly clock: VirtualClock
+  readonly a: ScriptedTarget
+  readonly b: ScriptedTarget
+  readonly c: ScriptedTarget
+  readonly listener: Listener
+  readonly exchange: Exchange
+  /** What the pool was told, in order. */
+  readonly outcomes: Outcome[]
+  /** Who may be used; for the test to change. */
+  available: ScriptedTarget[]
+}
+
+/** An exchange over three scripted targets, asked in order. It has not been started. */
+export function play (options: Partial<ExchangeOptions> = {}, settings: Partial<ExchangeSettings> = {}): Play {
+  const clock = new VirtualClock()
+  const [a, b, c] = ['a', 'b', 'c'].map((name, i) => new ScriptedTarget(name, i, clock)) as [ScriptedTarget, ScriptedTarget, ScriptedTarget]
+  const listener = new Listener()
+  const outcomes: Outcome[] = []
+  const result = { clock, a, b, c, listener, outcomes, available: [a, b, c] }
+  const exchange = new Exchange({
+    clock,
+    policy: targets => targets[0] as Target,
+    retry: safeRetry,
+    retries: 2,
+    replayBytes: 10,
+    available: () => result.available,
+    settled: (_target, outcome) => { outcomes.push(outcome) },
+    ...settings
+  }, { method: 'GET', path: '/', ...options }, listener)
+  return Object.assign(result, { exchange })
+}
+
+/** Lets what was put off to a microtask run. */
+export async function turn (): Promise<void> {
+  await new Promise(resolve => { setImmediate(resolve) })
+}
