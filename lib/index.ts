@@ -1,7 +1,7 @@
 export { default, default as balancer, type Upstreams } from './plugin.js'
 export { Pool } from './pool.js'
 export type {
-  BalancerOptions, GatewayOptions, HashPolicyOptions, HealthOptions, PolicyName, PolicyOption, PoolOptions, RouteOptions, ShortOptions
+  BalancerOptions, GatewayOptions, HashPolicyOptions, HealthOptions, PolicyName, PolicyOption, PoolOptions, ReplyOptions, RouteOptions, ShortOptions, TargetResponse
 } from './options.js'
 export type { KeyOption } from './key.js'
 export type { Policy, Pick } from './policy.js'

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { isRegExp } from 'node:util/types'
-import type { FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
 import type { Clock } from './clock.js'
 import type { TlsOptions } from './connector.js'
 import { BadOptionError, show } from './errors.js'
@@ -128,7 +128,10 @@ export interface ReplyOptions {
 }
 
 /** Options of a Fastify route that make sense for one that is forwarded: hooks, constraints, `bodyLimit`, `config`, … */
-export type FastifyRouteOptions = Pick<RouteShorthandOptions, keyof typeof fastifyRouteProperties>
+export type FastifyRouteOptions = Pick<RouteShorthandOptions, Exclude<keyof typeof fastifyRouteProperties, 'config'>> & {
+  /** Read it in hooks as `request.routeOptions.config`. */
+  readonly config?: FastifyContextConfig & Readonly<Record<string, unknown>>
+}
 
 export interface RouteOptions extends FastifyRouteOptions {
   /** Requests at this path or below it are forwarded. May have `:params`. Default: empty, every path. */

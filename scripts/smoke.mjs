@@ -1,6 +1,6 @@
 // Packs the package as it would be published, installs it elsewhere, and uses it from there: imported, required, typed.
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,12 @@ const directory = mkdtempSync(join(tmpdir(), 'fastify-balancer-'))
 
 function run (command, args, cwd) {
   return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/** Runs a script that has nothing to say: a warning fails it too. */
+function runSilently (script) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], { cwd: directory, encoding: 'utf8' })
+  if (status !== 0 || stdout !== '' || stderr !== '') throw new Error(`${script} ended with ${status} and wrote:\n${stdout}${stderr}`)
 }
 
 function step (what, check) {
@@ -37,6 +43,10 @@ const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
 
+declare module 'fastify-balancer' {
+  interface Upstreams { users: Pool }
+}
+
 const policy: Policy = (targets, { key, attempt }) => targets.find(target => target.inFlight === attempt && key !== undefined) ?? targets[0]!
 const probe: Probe = async (target, dispatcher, signal) => { await dispatcher.request({ origin: target.origin, path: '/', method: 'GET', signal }) }
 const observer: Observer = { settled: (target, outcome) => { if (isFault(outcome)) console.log(target.url) } }
@@ -51,8 +61,15 @@ const options: BalancerOptions = {
 const app = Fastify()
 await app.register(balancer, options)
 await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:3004'] })
-const pool: Pool | undefined = app.upstreams['users']
-const { statusCode }: { statusCode: number } = await pool!.request({ method: 'GET', path: '/' })
+const pool: Pool | undefined = app.upstreams['orders']
+await pool?.set(['http://127.0.0.1:3005'])
+const { statusCode }: { statusCode: number } = await app.upstreams.users.request({ method: 'GET', path: '/' })
+// @ts-expect-error there may be no such pool
+app.upstreams['orders'].targets
+// @ts-expect-error an unknown option
+app.register(balancer, { targets: ['http://127.0.0.1:3004'], wieght: 1 })
+// @ts-expect-error the reply.from of the plugin is its own
+app.get('/from', (_request, reply) => reply.from('/'))
 app.get('/', async (request): Promise<readonly AttemptRecord[]> => statusCode === 200 ? request.attempts : [])
 `
 
@@ -61,29 +78,34 @@ try {
   step('the tarball holds what is meant to be published and nothing else', () => {
     const strangers = files.map(({ path }) => path).filter(path => !/^(dist\/.+\.(js|d\.ts)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
     if (strangers.length > 0) throw new Error(`not meant to be published: ${strangers.join(', ')}`)
-    for (const path of ['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']) {
+    const sources = readdirSync(join(root, 'lib'), { recursive: true }).map(String).filter(name => name.endsWith('.ts'))
+    const built = sources.map(name => `dist/${name.replaceAll('\\', '/').slice(0, -'.ts'.length)}`)
+    for (const path of [...built.flatMap(name => [`${name}.js`, `${name}.d.ts`]), 'README.md', 'LICENSE', 'CHANGELOG.md']) {
       if (!files.some(file => file.path === path)) throw new Error(`missing: ${path}`)
     }
   })
 
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
   run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
-    `typescript@${devDependencies.typescript}`, `@types/node@${devDependencies['@types/node']}`], directory)
-  step(`fastify-balancer ${version} installs`, () => {})
-
-  step('import', () => {
-    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
-    run('node', ['import.mjs'], directory)
+    `@types/node@${devDependencies['@types/node']}`], directory)
+  step(`fastify-balancer ${version} installs, and there is one undici for it and reply-from`, () => {
+    const copies = readdirSync(join(directory, 'node_modules'), { recursive: true }).map(String).filter(name => /(^|[\\/])undici[\\/]package\.json$/.test(name))
+    if (copies.length !== 1) throw new Error(`copies of undici: ${copies.join(', ')}`)
   })
-  step('require', () => {
+
+  step(`import, on Node ${process.version}`, () => {
+    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
+    runSilently('import.mjs')
+  })
+  step(`require, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'require.cjs'), `const Fastify = require('fastify')\nconst balancer = require('fastify-balancer')\nvoid (async () => {${USE}})()`)
-    run('node', ['require.cjs'], directory)
+    runSilently('require.cjs')
   })
   for (const [name, options] of Object.entries({
     nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
     bundler: { module: 'esnext', moduleResolution: 'bundler' }
   })) {
-    step(`types, ${name}`, () => {
+    step(`types, ${name}, with the declarations of everything it depends on`, () => {
       const project = join(directory, name)
       mkdirSync(project)
       writeFileSync(join(project, 'use.mts'), TYPES)
@@ -91,7 +113,7 @@ try {
         compilerOptions: { ...options, target: 'es2022', strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true, skipLibCheck: false, noEmit: true, types: ['node'] },
         files: ['use.mts']
       }))
-      run('npx', ['tsc', '-p', project], directory)
+      run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], directory)
     })
   }
 } finally {

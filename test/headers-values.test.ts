@@ -1,5 +1,5 @@
 import t from 'tap'
-import { contentLength, cookieValue, flatHeaders, hasHeader } from '../lib/headers.js'
+import { contentLength, cookieValue, flatHeaders, hasHeader, isBelow, mergedLists } from '../lib/headers.js'
 
 function length (...fields: readonly string[]): number {
   return contentLength(fields.map(field => Buffer.from(field, 'latin1')))
@@ -87,5 +87,23 @@ t.test('a field is not found where it is missing, has no value or is a value its
     flatHeaders(new Map([['Idempotency-Key', undefined]])), { idempotency_key: 'k' }
   ]) {
     t.equal(hasHeader(headers, 'idempotency-key'), false, JSON.stringify(headers))
+  }
+})
+
+t.test('lists are merged without repetitions, whatever their case, in the order in which they come', async t => {
+  t.equal(mergedLists('Origin', 'Accept-Encoding'), 'Origin, Accept-Encoding')
+  t.equal(mergedLists('Origin, Accept', ['accept-encoding', 'ORIGIN , Cookie']), 'ORIGIN, Accept, accept-encoding, Cookie')
+  t.equal(mergedLists('a,,b, ', ''), 'a, b')
+  t.equal(mergedLists(['*']), '*')
+  t.equal(mergedLists(), '')
+})
+
+t.test('a path lies below another one by whole segments', async t => {
+  for (const [path, from, below] of [
+    ['/v2', '/v2', true], ['/v2/', '/v2', true], ['/v2/x', '/v2', true], ['/v2?a', '/v2', true], ['/v2#f', '/v2', true],
+    ['/v2x', '/v2', false], ['/v', '/v2', false], ['/x/v2', '/v2', false], ['/V2', '/v2', false],
+    ['/x', '', true], ['/', '', true], ['/x', '/', true], ['/v2/x', '/v2/', true], ['/v2', '/v2/', false]
+  ] as const) {
+    t.equal(isBelow(path, from), below, `${path} below ${from}`)
   }
 })

@@ -29,7 +29,7 @@ async function assertSticks (t: Test, ask: (key: string, other: string) => Promi
     t.equal(answers.size, 1, `${key} has one target`)
     for (const name of answers) used.add(name)
   }
-  // 24 keys leave one of four targets out about once in 250 maps, and two once in 10 million.
+  // 24 keys leave one of four targets out about once in 250 maps, and two once in 3 million.
   t.ok(used.size >= 3, `${used.size} targets are used`)
 }
 

@@ -95,7 +95,7 @@ t.test('config and schema are the route\'s', async t => {
   const seen: unknown[] = []
   const { request, hits } = await observed(t, {
     prefix: '/u/:id',
-    config: { tier: 'gold' } as RouteOptions['config'],
+    config: { tier: 'gold' },
     schema: { params: { type: 'object', properties: { id: { type: 'integer' } } }, querystring: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] } },
     preHandler: async request => { seen.push((request.routeOptions.config as { tier?: string }).tier, (request.params as { id: unknown }).id) }
   })

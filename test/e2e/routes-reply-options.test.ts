@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Transform } from 'node:stream'
 import t, { type Test } from 'tap'
 import type { Dispatcher } from 'undici'
-import type { ReplyOptions } from '../../lib/options.js'
+import type { ReplyOptions } from '../../lib/index.js'
 import { gateway, named, REFUSING, sha256, upstream, type Echo, type Gateway } from '../kit/index.js'
 
 /** A gateway to an echo with these options for `reply.from`. */

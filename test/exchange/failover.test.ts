@@ -64,7 +64,7 @@ t.test('attempts are noted with the time that each took', async t => {
   await clock.advance(50)
   const cut = new Error('cut')
   c.sent.handler.onError(cut)
-  t.same(attempts[2], { target: 'http://c.test', outcome: 'broken', status: 200, error: cut, ms: 57 })
+  t.same(attempts[2], { target: 'http://c.test', outcome: 'broken', status: 200, error: cut, ms: 7 }, 'ms stays the time to the headers')
   t.equal(attempts.length, 3)
   t.end()
 })
@@ -163,12 +163,12 @@ t.test('the rule is asked with what was sent so far', async t => {
   const asked: unknown[] = []
   const { a, exchange } = play({ method: 'PATCH', body: 'x', headers: { 'Idempotency-Key': 'k' } }, {
     retry: (outcome, sent) => {
-      asked.push([outcome.kind, { ...sent }])
+      asked.push([outcome.kind, sent.method, sent.idempotencyKey, sent.replayable])
       return false
     }
   })
   exchange.start()
   a.sent.connect()
   a.sent.handler.onError(new Error('reset'))
-  t.same(asked, [['failed', { method: 'PATCH', idempotencyKey: true, replayable: true }]])
+  t.same(asked, [['failed', 'PATCH', true, true]])
 })

@@ -1,0 +1,74 @@
+/** What the types refuse. `tsc --noEmit` fails when one of these lines would pass; nothing here runs. */
+import Fastify from 'fastify'
+import balancer, { type AttemptRecord, type Outcome, type PoolOptions, type RouteOptions } from '../../lib/index.js'
+
+const app = Fastify()
+const targets = ['http://a']
+
+export function options (): void {
+  // @ts-expect-error an unknown option
+  void app.register(balancer, { targets, wieght: 1 })
+  // @ts-expect-error targets is a list
+  void app.register(balancer, { targets: 'http://a' })
+  // @ts-expect-error an unknown option of a target
+  void app.register(balancer, { targets: [{ url: 'http://a', wt: 1 }] })
+  // @ts-expect-error a weight is a number
+  void app.register(balancer, { targets: [{ url: 'http://a', weight: '1' }] })
+  // @ts-expect-error both forms at once
+  void app.register(balancer, { pools: { a: { targets } }, targets })
+  // @ts-expect-error both forms at once
+  void app.register(balancer, { pools: { a: { targets } }, upstream: 'http://a' })
+  // @ts-expect-error a route leads to a pool
+  void app.register(balancer, { pools: { a: { targets } }, routes: [{ prefix: '/a' }] })
+  // @ts-expect-error a pool has targets
+  void app.register(balancer, { pools: { a: { retries: 1 } } })
+}
+
+export const pools: PoolOptions[] = [
+  // @ts-expect-error no such policy
+  { targets, policy: 'rr' },
+  // @ts-expect-error hash has to know what to hash
+  { targets, policy: 'hash' },
+  // @ts-expect-error hash has to know what to hash
+  { targets, policy: { name: 'hash' } },
+  // @ts-expect-error no such key
+  { targets, policy: { name: 'hash', key: 'url' } },
+  // @ts-expect-error a policy returns a target
+  { targets, policy: () => 'a' },
+  // @ts-expect-error no such timeout
+  { targets, timeouts: { body: 1 } },
+  // @ts-expect-error no such kind of check
+  { targets, health: { type: 'grpc' } },
+  // @ts-expect-error no such TLS option
+  { targets, tls: { pfx: 'x' } },
+  // @ts-expect-error an observer has functions
+  { targets, observers: [{ settled: 5 }] }
+]
+
+export const routes: RouteOptions[] = [
+  // @ts-expect-error the pool chooses the target
+  { replyOptions: { getUpstream: () => 'http://a' } },
+  // @ts-expect-error retries are the pool's business
+  { replyOptions: { retryDelay: () => null } },
+  // @ts-expect-error via is a name or false
+  { via: true },
+  // @ts-expect-error a route has no handler of its own
+  { handler: async () => 'x' },
+  // @ts-expect-error a hook is a function
+  { preHandler: 'authenticate' }
+]
+
+export function results (outcome: Outcome, record: AttemptRecord): void {
+  // @ts-expect-error only an answer has a status
+  void outcome.status
+  // @ts-expect-error what happened can not be changed
+  record.ms = 1
+  // @ts-expect-error targets are copies to look at
+  app.upstreams['x']?.targets.push()
+  // @ts-expect-error there may be no such pool
+  app.upstreams['x'].start()
+  app.get('/', async request => {
+    // @ts-expect-error attempts are to be read
+    request.attempts.push(record)
+  })
+}
