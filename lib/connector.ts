@@ -24,7 +24,14 @@ export interface TlsOptions {
  */
 export function connector (clock: Clock, timeout: number, tls: TlsOptions, signal?: AbortSignal): buildConnector.connector {
   // undici types these options as a union in which no member has TLS fields alone.
-  const connect = buildConnector({ rejectUnauthorized: true, ...tls, timeout, ...(signal === undefined ? undefined : { signal }) } as buildConnector.BuildOptions)
+  const open = buildConnector({ rejectUnauthorized: true, ...tls, timeout, ...(signal === undefined ? undefined : { signal }) } as buildConnector.BuildOptions)
+  const connect: buildConnector.connector = signal === undefined
+    ? open
+    : (options, callback) => {
+        // Node connects a socket all the same when its signal was aborted before, and then never closes it.
+        if (signal.aborted) callback(signal.reason as Error, null)
+        else open(options, callback)
+      }
   if (timeout === 0) return connect
 
   return (options, callback) => {

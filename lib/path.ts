@@ -42,8 +42,10 @@ export interface Rewritten extends RawUrl {
 /**
  * Replaces `prefix` at the start of a path by `rewritePrefix`. The prefix is found by counting its segments and not by
  * comparing texts, since the router may have matched another spelling of it (case, escapes, doubled slashes).
+ *
+ * @param semicolons whether a path ends at `;` for the router (Fastify's `useSemicolonDelimiter`)
  */
-export function prefixRewriter (prefix: string, rewritePrefix: string): PrefixRewriter {
+export function prefixRewriter (prefix: string, rewritePrefix: string, semicolons = false): PrefixRewriter {
   const segments = segmentsOf(prefix)
   const replacement = rewritePrefix.replace(/\/+$/, '')
   const params = new Map<string, number>()
@@ -59,7 +61,7 @@ export function prefixRewriter (prefix: string, rewritePrefix: string): PrefixRe
     assertStaysBelow(rest)
     const matched = path.slice(0, end)
     // For the router a path ends at `#`: behind one in here would come segments that it has not seen.
-    if (matched.includes('#')) throw BadPathError()
+    if (matched.includes('#') || (semicolons && matched.includes(';'))) throw BadPathError()
     const rewrittenPrefix = replacement.includes(':')
       // The client's own spelling of a param where it is a whole segment; a part of one is escaped anew.
       ? replacement.replace(/:([A-Za-z_$][\w$]*)/g, (text, name: string) => {

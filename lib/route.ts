@@ -50,7 +50,7 @@ export function mount (app: FastifyInstance, { pool, keyOf, path, options }: Rou
   }
   const handler = forwarder({
     pool,
-    rewrite: prefixRewriter(app.prefix, rewritePrefix),
+    rewrite: prefixRewriter(app.prefix, rewritePrefix, semicolonsDelimit(app)),
     keyOf,
     preserveHost,
     via,
@@ -78,6 +78,12 @@ export function mount (app: FastifyInstance, { pool, keyOf, path, options }: Rou
       mountAt(url, [...methods])
     }
   }
+}
+
+function semicolonsDelimit ({ initialConfig }: FastifyInstance): boolean {
+  // An option of the router, which Fastify 5 also takes at the top.
+  const { useSemicolonDelimiter, routerOptions } = initialConfig as { useSemicolonDelimiter?: boolean, routerOptions?: { useSemicolonDelimiter?: boolean } }
+  return routerOptions?.useSemicolonDelimiter ?? useSemicolonDelimiter ?? false
 }
 
 type ConstraintStore = ReturnType<Parameters<FastifyInstance['addConstraintStrategy']>[0]['storage']>

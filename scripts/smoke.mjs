@@ -19,7 +19,10 @@ function runSilently (script) {
   if (status !== 0 || stdout !== '' || stderr !== '') throw new Error(`${script} ended with ${status} and wrote:\n${stdout}${stderr}`)
 }
 
+let doing = 'pack and install'
+
 function step (what, check) {
+  doing = what
   check()
   console.log(`ok: ${what}`)
 }
@@ -116,6 +119,9 @@ try {
       run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project], directory)
     })
   }
+} catch (error) {
+  console.error(`FAILED: ${doing}\n${error.stdout || error.message}`)
+  process.exitCode = 1
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

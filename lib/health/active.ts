@@ -144,7 +144,8 @@ export class Prober {
     } finally {
       cancel()
       signal.removeEventListener('abort', onStop)
-      // Closes what the probe may have left behind: an answer unread, a connection half made.
+      // A probe may have left an answer unread or a connection half made.
+      void client.destroy()
       deadline.abort()
     }
   }

@@ -16,7 +16,7 @@ const BODY = Buffer.alloc(100_000, 'chaos ')
 const MISCHIEF: ReadonlyArray<(request: IncomingMessage, response: ServerResponse) => void> = [
   request => { request.socket.resetAndDestroy() },
   request => { request.socket.end() },
-  request => { request.once('data', () => { request.socket.destroy() }) },
+  request => { request.once('data', () => { request.socket.destroy() }).once('end', () => { request.socket.destroy() }) },
   (_request, response) => { response.writeHead(503, { 'content-length': 4 }).end('busy') },
   (_request, response) => { response.writeHead(503).end(BODY) },
   request => { request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf', () => { request.socket.destroy() }) },
