@@ -19,7 +19,7 @@ function runSilently (script) {
   if (status !== 0 || stdout !== '' || stderr !== '') throw new Error(`${script} ended with ${status} and wrote:\n${stdout}${stderr}`)
 }
 
-let doing = 'pack and install'
+let doing = 'npm pack'
 
 function step (what, check) {
   doing = what
@@ -88,10 +88,10 @@ try {
     }
   })
 
-  writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
-  run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
-    `@types/node@${devDependencies['@types/node']}`], directory)
   step(`fastify-balancer ${version} installs, and there is one undici for it and reply-from`, () => {
+    writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
+    run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
+      `@types/node@${devDependencies['@types/node']}`], directory)
     const copies = readdirSync(join(directory, 'node_modules'), { recursive: true }).map(String).filter(name => /(^|[\\/])undici[\\/]package\.json$/.test(name))
     if (copies.length !== 1) throw new Error(`copies of undici: ${copies.join(', ')}`)
   })

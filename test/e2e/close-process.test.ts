@@ -40,7 +40,7 @@ async function ending (t: Test, script: string): Promise<Ending> {
   return { code, after: performance.now() - done, errors }
 }
 
-/** Two seconds are asked for; the rest is for a loaded machine, and a tenth of what any timer here would take. */
+/** One that waits for a probe to run out would take a minute. */
 function endedByItself (t: Test, { code, after, errors }: Ending): void {
   t.equal(code, 0, errors)
   t.ok(after < 2000, `${after} ms after its last word`)

@@ -160,3 +160,17 @@ t.test('a slow answer in which no pause is longer than the idle timeout is not c
   const { request } = await gateway(t, { targets: [slow.url], timeouts: { idle: 1500 } })
   t.equal(await (await request('/')).body.text(), 'x'.repeat(20))
 })
+
+t.test('a field that a hook made up and that can not be sent is a 400 and nobody\'s fault', async t => {
+  const targets = await Promise.all([1, 2].map(async () => await upstream(t, (_request, response) => { response.end() })))
+  const { app, request } = await gateway(t, {
+    name: 'pool',
+    targets: targets.map(({ url }) => url),
+    replyOptions: { rewriteRequestHeaders: (_request, headers) => ({ ...headers, 'x-made-up': 'a\r\nb: c' }) }
+  })
+  const response = await request('/')
+  t.equal(response.statusCode, 400)
+  t.match(await response.body.json(), { code: 'FST_BALANCER_BAD_REQUEST' })
+  t.same(targets.map(target => target.hits()), [0, 0])
+  t.same(app.upstreams['pool']?.targets.map(({ inFlight, counters }) => [inFlight, counters.faults]), [[0, 0], [0, 0]])
+})

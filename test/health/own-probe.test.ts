@@ -55,13 +55,14 @@ t.test('a probe that leaves its answer unread does not hold up the next, nor kee
   await deserted(target.server)
 })
 
-t.test('a probe that ignores its signal loses its connections when time is up', async t => {
+t.test('a probe that ignores its signal loses its connections when time is up, and gets no new ones', async t => {
   const target = await upstream(t, () => {})
-  let error: Error | undefined
+  const errors: Error[] = []
   const probe: Probe = async (_target, dispatcher) => {
-    await dispatcher.request({ method: 'GET', path: '/' }).catch(reason => { error = reason as Error })
+    for (let i = 0; i < 3; i++) await dispatcher.request({ method: 'GET', path: '/' }).catch(error => { errors.push(error as Error) })
   }
   t.equal(await verdict(t, target.url, { probe, timeout: 100 }), 'no answer within 100 ms')
-  await until(() => error !== undefined)
+  await until(() => errors.length === 3)
   await deserted(target.server)
+  t.equal(target.hits(), 1)
 })
