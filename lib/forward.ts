@@ -6,7 +6,7 @@ import { ClientGoneError, FailedError, type GatewayError } from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler } from './handler.js'
 import {
-  dropHopByHop, isBelow, mergedLists, plainAddress, requestHeaders, responseHeaders, rewriteLocation, type ForwardedFacts, type HeaderRecord
+  dropHopByHop, isBelow, mergedLists, plainAddress, requestHeaders, responseHeaders, restoreAdded, rewriteLocation, type ForwardedFacts, type HeaderRecord
 } from './headers.js'
 import type { KeyReader } from './key.js'
 import type { AttemptRecord } from './outcome.js'
@@ -158,6 +158,7 @@ class Forwarding implements Handler {
     const request = this.#request
     const { preserveHost, via } = this.#settings
     const host = preserveHost ? request.host : undefined
+    restoreAdded(client, request.raw)
     const headers = requestHeaders(client, { facts: forwardedFacts(request), host, via: via === false ? undefined : `${request.raw.httpVersion} ${via}` })
     this.#headers = headers
     if (rewrite === undefined) return

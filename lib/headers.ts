@@ -60,6 +60,25 @@ export function requestHeaders (
   return headers
 }
 
+/**
+ * Gives back, in place, what the app's hooks have written into a request and a client's `Connection` took out again:
+ * a client names fields of its own (RFC 9110 §7.6.1), and must not decide about those that identify it to the upstream.
+ */
+export function restoreAdded (
+  headers: HeaderRecord,
+  { headers: given, rawHeaders }: { readonly headers: Readonly<Record<string, string | string[] | undefined>>, readonly rawHeaders: readonly string[] }
+): void {
+  const { connection } = given
+  if (connection === undefined) return
+  for (const name of listOf(String(connection))) {
+    const value = given[name]
+    if (typeof value !== 'string' || headers[name] !== undefined) continue
+    const sent = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name)
+    // As Node puts repeated fields together: the first one, or a list.
+    if (![sent[0], sent.join(', '), sent.join('; ')].includes(value)) headers[name] = value
+  }
+}
+
 /** Takes out, in place, what a request must not carry whoever put it there; undici refuses to send most of it. */
 export function dropHopByHop (headers: HeaderRecord): void {
   for (const name of Object.keys(headers)) if (HOP_BY_HOP_REQUEST.has(name.toLowerCase())) delete headers[name]

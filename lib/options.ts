@@ -233,7 +233,9 @@ const healthProperties = {
   method: rule('a method in upper case other than CONNECT', isText(/^(?!CONNECT$)[A-Z-]+$/)),
   headers: {
     type: 'object',
-    propertyNames: rule('letters, digits and hyphens', isText(/^[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
+    // undici writes these itself, and refuses to be told.
+    propertyNames: rule('letters, digits and hyphens, and not connection, content-length, expect, keep-alive, transfer-encoding or upgrade',
+      isText(/^(?!(?:connection|content-length|expect|keep-alive|transfer-encoding|upgrade)$)[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
     // May be a password.
     additionalProperties: rule('a text without line breaks', isText(/^[\t\x20-\x7e\x80-\xff]*$/), true)
   },

@@ -62,7 +62,8 @@ t.test('what a probe sends and expects must be something that can be sent and fo
   for (const method of ['get', 'CONNECT', 'GET /', '']) {
     await refuses(t, health({ method }), `${at}.method: '${method}', must be a method in upper case other than CONNECT`)
   }
-  await refuses(t, health({ headers: { 'a b': 'x' } }), `${at}.headers['a b']: the name must be letters, digits and hyphens`)
+  await refuses(t, health({ headers: { 'a b': 'x' } }), `${at}.headers['a b']: the name must be letters, digits and hyphens, and not connection, content-length, expect, keep-alive, transfer-encoding or upgrade`)
+  await refuses(t, health({ headers: { Expect: '100-continue' } }), `${at}.headers.Expect: the name must be letters, digits and hyphens, and not connection, content-length, expect, keep-alive, transfer-encoding or upgrade`)
   await refuses(t, health({ headers: { authorization: 'hunter2\n' } }), `${at}.headers.authorization: must be a text without line breaks`)
   await refuses(t, health({ headers: { 'x-count': 1 } }), `${at}.headers.x-count: must be a text without line breaks`)
   await refuses(t, health({ body: {} }), `${at}.body: {}, must be a text or a regular expression`)
