@@ -13,6 +13,9 @@ import type { Target } from './target.js'
  */
 export const WHOLE_RESPONSE_LIMIT = 16 * 1024
 
+/** What is above is no status (RFC 9110 §15), and no server can pass it on. */
+const LAST_STATUS = 599
+
 /** What an attempt reports to, and asks, the exchange that it belongs to. */
 export interface AttemptOwner {
   readonly method: string
@@ -77,6 +80,12 @@ export class Attempt implements Handler {
 
   onHeaders (status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) return this.#guarded(() => this.#owner.handler.onHeaders(status, headers, resume, statusText))
+    if (status > LAST_STATUS) {
+      const error = new Error(`status ${status}`)
+      this.#settle({ kind: 'failed', error })
+      this.#abort?.(error)
+      return true
+    }
     this.#state = 'answered'
     this.#status = status
     this.#latency = this.#clock.now() - this.#started

@@ -35,8 +35,12 @@ export function toGatewayError (outcome: Exclude<Outcome, { kind: 'answered' }>)
   const options = { cause: error }
   switch (outcome.kind) {
     case 'unsent': return codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? ConnectTimeoutError(options) : UnreachableError(options)
-    case 'failed': return isTimeout(error) ? HeadersTimeoutError(options) : FailedError(options)
-    case 'broken': return isTimeout(error) ? IdleTimeoutError(options) : BrokenError(options)
+    case 'failed':
+    case 'broken':
+      // A body that stops is told from headers that do not come, even while none of it has been passed on.
+      if (codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT') return HeadersTimeoutError(options)
+      if (codeOf(error) === 'UND_ERR_BODY_TIMEOUT') return IdleTimeoutError(options)
+      return outcome.kind === 'failed' ? FailedError(options) : BrokenError(options)
     case 'aborted': return isRefused(error) ? BadRequestError(options) : ClientGoneError(options)
   }
 }
@@ -45,11 +49,6 @@ export function toGatewayError (outcome: Exclude<Outcome, { kind: 'answered' }>)
 export function isRefused (error: Error): boolean {
   const code = codeOf(error)
   return code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED'
-}
-
-function isTimeout (error: Error): boolean {
-  const code = codeOf(error)
-  return code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT'
 }
 
 function codeOf (error: Error): string | undefined {

@@ -1,8 +1,9 @@
+import { constants, type Http2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
 import replyFrom, { type FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { ClientGoneError, FailedError, type GatewayError } from './errors.js'
+import { ClientGoneError, type GatewayError } from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler } from './handler.js'
 import {
@@ -88,7 +89,7 @@ function captureFrom (): From {
 /** Makes a route's forward function. */
 export function forwarder (settings: ForwardSettings): Forward {
   const from = captureFrom()
-  const { rewriteRequestHeaders, rewriteHeaders, queryString, body, contentType } = settings.replyOptions
+  const { rewriteRequestHeaders, rewriteHeaders, queryString, body, contentType, onResponse } = settings.replyOptions
   const options: FastifyReplyFromHooks = {
     ...settings.replyOptions,
     // reply-from would write the type into these very options, and take the next request's body for a text.
@@ -104,6 +105,9 @@ export function forwarder (settings: ForwardSettings): Forward {
     queryString: typeof queryString === 'function'
       ? (_search, url, request) => queryString(forwardingOf(request as FastifyRequest).query.slice(1), url, request)
       : queryString ?? (() => ''),
+    ...(onResponse === undefined
+      ? undefined
+      : { onResponse: ((request, reply, response) => { answered(reply as FastifyReply, onResponse(request, reply, response)) }) as typeof onResponse }),
     // Trying elsewhere is the pool's business; reply-from would repeat a 503 ten times on the same target.
     retryDelay: () => null
   }
@@ -112,8 +116,15 @@ export function forwarder (settings: ForwardSettings): Forward {
     const url = settings.preRewrite?.(request.url, request.params, settings.prefix) ?? request.url
     const rewritten = settings.rewrite(url, request.params as Record<string, string>)
     request[kForwarding] = new Forwarding(settings, request, reply, rewritten)
+    // In HTTP/2 a body needs no header to announce it; Fastify looks for one and passes over those that have none.
+    if (request.body === undefined && http2Stream(request)?.endAfterHeaders === false && !/^(?:GET|HEAD)$/.test(request.method)) request.body = request.raw
     from.call(reply, '/', options)
   }
+}
+
+/** An answer that a user's function gives later may fail later; the client still gets one. */
+function answered (reply: FastifyReply, result: unknown): void {
+  if (result instanceof Promise) result.catch((error: unknown) => { reply.send(error) })
 }
 
 function forwardingOf (request: FastifyRequest): Forwarding {
@@ -157,7 +168,7 @@ class Forwarding implements Handler {
   prepare (client: HeaderRecord, rewrite: FastifyReplyFromHooks['rewriteRequestHeaders']): void {
     const request = this.#request
     const { preserveHost, via } = this.#settings
-    const host = preserveHost ? request.host : undefined
+    const host = preserveHost && request.host !== '' ? request.host : undefined
     restoreAdded(client, request.raw)
     const headers = requestHeaders(client, { facts: forwardedFacts(request), host, via: via === false ? undefined : `${request.raw.httpVersion} ${via}` })
     this.#headers = headers
@@ -207,7 +218,6 @@ class Forwarding implements Handler {
 
   onHeaders (status: number, headers: Buffer[], resume: () => void): boolean {
     if (status < 200) return true
-    assertStatus(status)
     this.#stream = new ResponseBody(this.#reply, resume, () => { this.#leave() })
     try {
       this.#answer(status, headers, this.#stream)
@@ -230,7 +240,6 @@ class Forwarding implements Handler {
 
   onWhole (status: number, headers: Buffer[], body: Buffer | undefined): void {
     this.#over = true
-    assertStatus(status)
     this.#answer(status, headers, body)
   }
 
@@ -245,13 +254,14 @@ class Forwarding implements Handler {
     }
     this.#request.log.warn({ ...fields, err: error }, 'request could not be forwarded')
     if (this.#stream !== undefined) {
-      // Fastify cuts the client's connection off when the stream that it sends fails.
+      // Fastify cuts the client's connection off when the stream that it sends fails; an HTTP/2 stream it would end well.
+      if (this.#reply.raw.headersSent) http2Stream(this.#request)?.close(constants.NGHTTP2_INTERNAL_ERROR)
       this.#stream.destroy(error)
     } else {
       const { onError } = this.#settings.replyOptions
       try {
         if (onError === undefined) this.#reply.send(error)
-        else onError(this.#reply, { error: error as GatewayError & { name: string } })
+        else answered(this.#reply, onError(this.#reply, { error: error as GatewayError & { name: string } }))
       } catch (thrown) {
         // This runs in a callback of a connection, where nobody else would catch it.
         this.#reply.send(thrown)
@@ -299,8 +309,8 @@ class Forwarding implements Handler {
   /** What `reply.send` is to be given so that it changes nothing. */
   #payload (headers: HeaderRecord, body: Buffer | Readable | undefined): unknown {
     if (!Buffer.isBuffer(body)) return body
-    // Fastify gives a Buffer without a type one of its own; a user's onResponse expects a stream.
-    const asStream = headers['content-type'] === undefined || this.#settings.replyOptions.onResponse !== undefined
+    // Fastify gives a Buffer without one type one of its own; a user's onResponse expects a stream.
+    const asStream = typeof headers['content-type'] !== 'string' || this.#settings.replyOptions.onResponse !== undefined
     return asStream ? Readable.from([body], { objectMode: false }) : body
   }
 
@@ -351,9 +361,9 @@ class ResponseBody extends Readable {
   }
 }
 
-/** Fastify can not answer with a status outside of the classes of RFC 9110 §15; an upstream that does is at fault. */
-function assertStatus (status: number): void {
-  if (status > 599) throw FailedError({ cause: new Error(`status ${status}`) })
+/** The client's stream when it speaks HTTP/2. */
+function http2Stream (request: FastifyRequest): Http2Stream | undefined {
+  return (request.raw as unknown as { stream?: Http2Stream }).stream
 }
 
 function isClosed (reply: FastifyReply): boolean {
@@ -372,7 +382,8 @@ function forwardedFacts (request: FastifyRequest): ForwardedFacts {
     for: [before, peer].filter(address => address !== undefined).join(', ') || undefined,
     proto: request.protocol,
     host,
-    port: /:(\d+)$/.exec(host ?? '')?.[1] ?? (request.protocol === 'https' ? '443' : '80')
+    port: (trusted ? /^\d+$/.exec(String(request.headers['x-forwarded-port']))?.[0] : undefined) ??
+      /:(\d+)$/.exec(host ?? '')?.[1] ?? (request.protocol === 'https' ? '443' : '80')
   }
 }
 

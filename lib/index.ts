@@ -1,5 +1,5 @@
 export { default, default as balancer, type Upstreams } from './plugin.js'
-export { Pool } from './pool.js'
+export { Pool, type PoolRequestOptions } from './pool.js'
 export type {
   BalancerOptions, GatewayOptions, HashPolicyOptions, HealthOptions, PolicyName, PolicyOption, PoolOptions, ReplyOptions, RouteOptions, ShortOptions, TargetResponse
 } from './options.js'

@@ -87,7 +87,7 @@ export interface PoolOptions {
   readonly retries?: number
   /** Bytes of a streamed request body that are kept for a further attempt. Default: 65536. */
   readonly replayBytes?: number
-  /** Share of targets that must be up, 0 to 1; below it health is ignored. 0: only when none is up. Default: 0.5. */
+  /** Share of targets that must be up, 0 to 1; below it health is ignored. 0: only when none is up. Default: 0.5, and 0 for `first`. */
   readonly panic?: number
   /** Default: no health checks. */
   readonly health?: HealthOptions
@@ -436,7 +436,7 @@ function shortConfiguration (options: ShortOptions): Configuration {
 /** A pool's options with everything decided. `path` is where they stand, for messages. */
 export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock): PoolSettings {
   const {
-    policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = 0.5, health, timeouts = {}, observers = []
+    policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = policy === 'first' ? 0 : 0.5, health, timeouts = {}, observers = []
   } = options
   const { connect = 2000, headers = 30_000, idle = 60_000 } = timeouts
   const within = (key: string): string => path === '' ? key : `${path}.${key}`

@@ -108,5 +108,5 @@ function assertStaysBelow (path: string): void {
  */
 export function climbs (path: string): boolean {
   if (!/(?:\.|%2e){2}/i.test(path)) return false
-  return path.replace(/%2e/gi, '.').split(/\/|\\|%2f|%5c/i).some(segment => segment.split(';', 1)[0] === '..')
+  return path.replace(/%2e/gi, '.').replace(/%3b/gi, ';').split(/\/|\\|%2f|%5c/i).some(segment => segment.split(';', 1)[0] === '..')
 }

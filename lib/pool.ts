@@ -34,6 +34,15 @@ export interface PoolSettings extends TargetSettings {
   readonly clock: Clock
 }
 
+/** undici's options for a request, and what the pool's policy goes by. */
+export type PoolRequestOptions<Opaque = null> = Dispatcher.RequestOptions<Opaque> & Pick<ExchangeOptions, 'key' | 'attempts'>
+
+/** What `request` takes here besides what undici's types say. */
+export interface Pool {
+  request<Opaque = null> (options: PoolRequestOptions<Opaque>): Promise<Dispatcher.ResponseData<Opaque>>
+  request<Opaque = null> (options: PoolRequestOptions<Opaque>, callback: (error: Error | null, data: Dispatcher.ResponseData<Opaque>) => void): void
+}
+
 /**
  * A named set of targets that answers like one server: an undici `Dispatcher` whose `dispatch` picks a target, sends,
  * and moves on to another one when that is safe.

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import type { Outcome } from '../../lib/index.js'
 import { VirtualClock } from '../kit/clock.js'
-import { digest, gateway, until, upstream } from '../kit/index.js'
+import { gateway, until, upstream } from '../kit/index.js'
 
 const REQUESTS = 10_000
 const CLIENTS = 100
@@ -30,9 +30,9 @@ class Client {
     const upload = phase === 'during the upload' || this.#random() < 0.3
     const path = phase === 'during the response' || this.#random() < 0.1 ? '/long' : '/short'
     socket.write(upload
-      ? `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n${'u'.repeat(10_000)}`
+      ? `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n${'u'.repeat(1000)}`
       : `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`)
-    if (upload && phase !== 'during the upload') socket.write('u'.repeat(10_000))
+    if (upload && phase !== 'during the upload') socket.write('u'.repeat(1000))
 
     if (phase === 'never') await this.#whole(socket)
     else if (phase === 'during the response') await once(socket, 'data')
@@ -75,7 +75,7 @@ class Client {
 t.test('after 10,000 requests, a tenth of them aborted anywhere, nothing is in flight and nobody is blamed', async t => {
   const targets = await Promise.all([1, 2, 3].map(async () => await upstream(t, (request, response) => {
     request.on('error', () => {})
-    void digest(request).then(() => {
+    request.resume().once('end', () => {
       if (request.url === '/short') {
         response.setHeader('content-length', 5)
         response.end('short')
@@ -83,7 +83,7 @@ t.test('after 10,000 requests, a tenth of them aborted anywhere, nothing is in f
         response.write(Buffer.alloc(20_000, 'l'))
         setImmediate(() => { response.end('end') })
       }
-    }, () => { response.destroy() })
+    })
   })))
   const outcomes: Outcome[] = []
   const requests: FastifyRequest[] = []
@@ -113,7 +113,7 @@ t.test('after 10,000 requests, a tenth of them aborted anywhere, nothing is in f
   t.same(faults, [], 'whoever stayed got a whole answer')
   for (const phase of aborts) t.ok((aborted[phase] ?? 0) > 200, `${aborted[phase] ?? 0} aborts ${phase}`)
   const pool = app.upstreams['pool']
-  await until(() => pool?.targets.every(target => target.inFlight === 0) === true)
+  await until(() => pool?.targets.every(target => target.inFlight === 0) === true, 20_000)
   const kinds = [...new Set(outcomes.map(({ kind }) => kind))].sort()
   t.same(kinds, ['aborted', 'answered'])
   t.ok(outcomes.filter(({ kind }) => kind === 'aborted').length > 300, 'aborts reached attempts under way')

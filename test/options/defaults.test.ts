@@ -35,6 +35,7 @@ t.test('the numbers in the manual are the ones that hold', async t => {
     t.same(JSON.parse(stated), value, name)
   }
   t.equal(Object.keys(actual).length, 14)
+  t.equal(settings({ policy: 'first' }).panic, 0, 'a standby that is up is used however many are down')
 })
 
 t.test('an undefined option is one that is not given', async t => {
