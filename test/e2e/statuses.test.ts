@@ -37,7 +37,7 @@ const CASES: readonly Case[] = [
     what: 'a small body that stops coming',
     url: async t => await answering(t, 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
     status: 504,
-    code: 'FST_BALANCER_HEADERS_TIMEOUT',
+    code: 'FST_BALANCER_IDLE_TIMEOUT',
     cause: 'UND_ERR_BODY_TIMEOUT'
   }
 ]
