@@ -179,7 +179,7 @@ class Forwarding implements Handler {
 
   /** Called by reply-from with what it made of the request; `respond` is its way to answer the client. */
   send ({ path, method, body: given, headersTimeout, bodyTimeout }: FromOptions, respond: FromCallback): void {
-    const { pool, keyOf } = this.#settings
+    const { pool, keyOf, replyOptions } = this.#settings
     const body = given === '' ? this.#falsyJson() : given
     const hasBody = body !== '' && body !== null && body !== undefined
     // Fastify does not read the bodies of GET and HEAD; a length without one would leave the upstream waiting.
@@ -191,7 +191,8 @@ class Forwarding implements Handler {
     }
     this.#reply.raw.once('close', () => { this.#leave() })
     pool.dispatch({
-      path: this.#rewritten.path + (path === '/' ? (this.#settings.replyOptions.queryString === undefined ? this.#rewritten.query : '') : path.slice(1)),
+      // What follows reply-from's own `/` is the query that a user's option has put in the place of the client's.
+      path: this.#rewritten.path + (replyOptions.queryString === undefined ? this.#rewritten.query : path.slice(1)),
       method,
       headers: this.#headers,
       body: hasBody ? body as ExchangeOptions['body'] : null,

@@ -2,19 +2,10 @@ import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
 import { requestBody, type RequestBody } from '../lib/body.js'
+import { opened, read } from './kit/body.js'
 
 const LIMIT = 64 * 1024
 const KIB = Buffer.alloc(1024, 'x')
-
-function opened (body: RequestBody): Readable {
-  return body.open() as Readable
-}
-
-async function read (stream: Readable): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString()
-}
 
 /** Lets every event that is due come. */
 async function settled (): Promise<void> {

@@ -1,20 +1,10 @@
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import t from 'tap'
-import { requestBody, type RequestBody } from '../lib/body.js'
+import { requestBody } from '../lib/body.js'
+import { opened, read } from './kit/body.js'
 
 const LIMIT = 64 * 1024
-
-/** What an attempt sees of a body. */
-function opened (body: RequestBody): Readable {
-  return body.open() as Readable
-}
-
-async function read (stream: Readable): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString()
-}
 
 /** The next piece that a stream gives. */
 async function piece (stream: Readable): Promise<string> {
