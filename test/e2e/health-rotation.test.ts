@@ -92,6 +92,8 @@ t.test('under 200 requests a second one of three targets dies and comes back, an
   const revived = await named(t, 'b', b.port)
   const back = await elapsed(async () => { await until(() => member()?.health === 'up', 30_000) })
   t.ok(back <= RISE * WORST_INTERVAL + SLACK, `back in rotation after ${back} ms`)
+  // On a busy machine many answers are still on their way from before its return.
+  await nextAnswers(running, 120)
   const again = await nextAnswers(running, 120)
   t.ok((again['b'] ?? 0) >= 20, `it has its share again: ${JSON.stringify(again)}`)
   t.ok(revived.hits() > 20)
