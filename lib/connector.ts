@@ -1,37 +1,50 @@
-import { buildConnector, Client, errors, type Dispatcher } from 'undici'
+import { isIP } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import { buildConnector, errors } from 'undici'
 import type { Clock } from './clock.js'
 
-/** How TLS connections to upstreams are made. Certificates are always verified unless told otherwise. */
-export interface TlsOptions {
-  /** Certificate authorities to trust, as PEM, instead of the system's. */
-  readonly ca?: string | Buffer | ReadonlyArray<string | Buffer>
-  /** The gateway's own certificate, as PEM, for mutual TLS. */
-  readonly cert?: string | Buffer
-  /** The private key of `cert`, as PEM. */
-  readonly key?: string | Buffer
-  /** Server name to ask for and to verify. Default: the target's host name. */
-  readonly servername?: string
+/** What TLS connections to the targets of a pool are made with. Certificates are always verified unless told otherwise. */
+export interface TlsSettings {
+  /** Name to ask for and to verify. Default: the target's host, which is only asked for when it is a name. */
+  readonly servername?: string | undefined
   /** `false` accepts any certificate. Default: true. */
-  readonly rejectUnauthorized?: boolean
+  readonly rejectUnauthorized?: boolean | undefined
+  /** Authorities, certificate and key; another one from the moment that files are read anew. Default: Node's authorities and no certificate. */
+  readonly secureContext?: SecureContext | undefined
 }
 
 /**
  * undici's connector with a deadline that is kept to the millisecond: undici's own is looked at every half second, which
  * would add up to a second to every failover from a black hole. The abandoned socket is left to undici's.
  *
+ * It is for one target only: the sessions that it keeps for resumption are bound to whom they were agreed on with.
+ *
  * @param timeout in milliseconds; 0 waits for as long as the system does
  * @param signal closes every socket that was asked for, however far its connection has come
  */
-export function connector (clock: Clock, timeout: number, tls: TlsOptions, signal?: AbortSignal): buildConnector.connector {
-  // undici types these options as a union in which no member has TLS fields alone.
-  const open = buildConnector({ rejectUnauthorized: true, ...tls, timeout, ...(signal === undefined ? undefined : { signal }) } as buildConnector.BuildOptions)
-  const connect: buildConnector.connector = signal === undefined
-    ? open
-    : (options, callback) => {
-        // Node connects a socket all the same when its signal was aborted before, and then never closes it.
-        if (signal.aborted) callback(signal.reason as Error, null)
-        else open(options, callback)
-      }
+export function connector (clock: Clock, timeout: number, tls: TlsSettings, signal?: AbortSignal): buildConnector.connector {
+  let context: SecureContext | undefined
+  let open: buildConnector.connector | undefined
+  const connect: buildConnector.connector = (options, callback) => {
+    // Node connects a socket all the same when its signal was aborted before, and then never closes it.
+    if (signal?.aborted === true) {
+      callback(signal.reason as Error, null)
+      return
+    }
+    // A resumed session is not verified again and shows the certificate of old, so sessions go with their context.
+    if (open === undefined || context !== tls.secureContext) {
+      context = tls.secureContext
+      open = opener(timeout, tls, signal)
+    }
+    // undici asks for the name in the request's Host, which may be the client's choice.
+    const { servername: _, ...rest } = options
+    const servername = tls.servername ?? serverName(options.hostname)
+    open(servername === undefined ? rest : { ...rest, servername }, (error, socket) => {
+      // undici leaves the socket out where its types promise null.
+      if (error === null) callback(null, socket)
+      else callback(error, null)
+    })
+  }
   if (timeout === 0) return connect
 
   return (options, callback) => {
@@ -40,23 +53,26 @@ export function connector (clock: Clock, timeout: number, tls: TlsOptions, signa
       late = true
       callback(new errors.ConnectTimeoutError(), null)
     })
-    connect(options, (error, socket) => {
+    connect(options, (...result) => {
       cancel()
-      if (late) socket?.destroy()
-      else if (error === null) callback(null, socket)
-      else callback(error, null)
+      if (late) result[1]?.destroy()
+      else callback(...result)
     })
   }
 }
 
-/**
- * One connection of a pool of undici's.
- *
- * That pool takes a client which turned a request down (a field that it will not write) for a busy one, and waits for a
- * `drain` that never comes: each such request would cost a connection for good. An empty client is not busy.
- */
-export class Connection extends Client {
-  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    return super.dispatch(options, handler) || (this.stats.size === 0 && !this.closed && !this.destroyed)
-  }
+function opener (timeout: number, { rejectUnauthorized = true, secureContext }: TlsSettings, signal: AbortSignal | undefined): buildConnector.connector {
+  // undici types these options as a union in which no member has TLS fields alone.
+  return buildConnector({
+    // Said even when it is true: without it NODE_TLS_REJECT_UNAUTHORIZED would decide.
+    rejectUnauthorized,
+    timeout,
+    ...(secureContext === undefined ? undefined : { secureContext }),
+    ...(signal === undefined ? undefined : { signal })
+  } as buildConnector.BuildOptions)
+}
+
+/** What TLS calls a host: without the dot of the root (RFC 6066 section 3). Undefined for an address, which is never asked for. */
+function serverName (hostname: string): string | undefined {
+  return isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : undefined
 }

@@ -1,0 +1,184 @@
+import type { Socket } from 'node:net'
+import { Client, errors, type buildConnector, type Dispatcher } from 'undici'
+import type { Clock } from './clock.js'
+import { Interim } from './interim.js'
+
+/** How long, in milliseconds, an answer that came before a failed write is waited for. It is in the system's buffers or nowhere. */
+const LAST_ANSWER_TIMEOUT = 1000
+
+/** A handler that tells its connection when its request begins. */
+export interface Carried {
+  /** Set before the request waits for its turn; `begin` is to be called in `onConnect`. */
+  connection?: Connection | undefined
+}
+
+/** What undici's pool makes a connection with. */
+export type ConnectionOptions = Client.Options & { readonly connect: buildConnector.connector }
+
+/** The callback that a stream is given with each write. */
+type Written = (error?: Error | null) => void
+
+/** One connection of a pool of undici's, and what undici does not do for it. */
+export class Connection extends Client {
+  #wire: Wire | undefined
+
+  constructor (origin: string | URL, options: ConnectionOptions, clock: Clock) {
+    const { connect, ...rest } = options
+    super(origin, {
+      ...rest,
+      connect: (connectOptions: buildConnector.Options, callback: buildConnector.Callback) => {
+        connect(connectOptions, (...result) => {
+          const [, socket] = result
+          if (socket !== null) this.#wire = new Wire(socket, clock, () => this.stats.running === 0)
+          callback(...result)
+        })
+      }
+    })
+    this.on('disconnect', () => {
+      this.#wire?.release()
+      this.#wire = undefined
+    })
+  }
+
+  /** Whether the request that was begun last is not the first one on its socket. */
+  get reused (): boolean { return this.#wire?.reused === true }
+
+  /** A request is about to be written. */
+  begin (): void { this.#wire?.begin() }
+
+  /**
+   * undici's pool takes a client which turned a request down (a field that it will not write) for a busy one, and waits for
+   * a `drain` that never comes: each such request would cost a connection for good. An empty client is not busy.
+   */
+  override dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    (handler as Carried).connection = this
+    // Answered before it was written to its end, a request would have the next one wait for a server that reads no more.
+    if (this.#wire?.unwritten === true && this.stats.size === 0) this.#wire.drop()
+    return super.dispatch(options, handler) || (this.stats.size === 0 && !this.closed && !this.destroyed)
+  }
+}
+
+/**
+ * A socket that undici can read an answer from in spite of what else happens on it.
+ *
+ * - `100 Continue`, which undici ends the connection for, is left out.
+ * - A write that fails, or a reset, does not take with it what came before: a server that answers an upload early and closes
+ *   sends its answer and then a reset. What was received is read to its end, and if there is no answer in it, the error stands.
+ * - What is wrong with a socket that carries no request is not the fault of the one that waits for it: undici would fail it,
+ *   and is told in a way that makes it connect anew.
+ */
+class Wire {
+  readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #isIdle: () => boolean
+  readonly #interim = new Interim()
+  #begun = false
+  #writeError: Error | undefined
+  #readError: Error | undefined
+  /** The callback of the write under way; a stream has one at a time. */
+  #written: Written = () => {}
+  /** What is written is dropped. */
+  #draining = false
+  #cancelTimer: () => void = () => {}
+  reused = false
+
+  constructor (socket: Socket, clock: Clock, isIdle: () => boolean) {
+    this.#socket = socket
+    this.#clock = clock
+    this.#isIdle = isIdle
+    const { read, destroy, _write: write, _writev: writev } = socket
+    socket.read = size => this.#read(read.call(socket, size) as Buffer | null)
+    socket.destroy = error => this.#destroy(destroy, error)
+    socket._write = (chunk, encoding, written: Written) => { if (this.#mayWrite(written)) write.call(socket, chunk, encoding, this.#onWritten) }
+    // A stream that has none says null, whatever its type says.
+    if (typeof writev === 'function') socket._writev = (chunks, written: Written) => { if (this.#mayWrite(written)) writev.call(socket, chunks, this.#onWritten) }
+    socket.on('end', this.#onEnd)
+  }
+
+  /** Whether some of what was written has not left, or never will. */
+  get unwritten (): boolean { return this.#writeError !== undefined || this.#socket.writableLength > 0 }
+
+  /** Called for each request, right before it is written. */
+  begin (): void {
+    this.reused = this.#begun
+    this.#begun = true
+    this.#interim.begin()
+  }
+
+  /** Makes undici connect anew for the next request. */
+  drop (): void {
+    this.#socket.destroy(new errors.InformationalError('reset'))
+  }
+
+  /** Gives the socket back as it was: it is closed, or upgraded and somebody else's. */
+  release (): void {
+    this.#cancelTimer()
+    const socket = this.#socket as Partial<Socket>
+    delete socket.read
+    delete socket.destroy
+    delete socket._write
+    delete socket._writev
+    this.#socket.off('end', this.#onEnd)
+  }
+
+  #read (chunk: Buffer | null): Buffer | null {
+    if (chunk === null || this.#interim.passing) return chunk
+    try {
+      return this.#interim.take(chunk)
+    } catch (error) {
+      this.#socket.destroy(error as Error)
+      return null
+    }
+  }
+
+  /** After a failed write, writes wait as if the server were slow, which keeps the client from sending more than is needed. */
+  #mayWrite (written: Written): boolean {
+    this.#written = written
+    if (this.#writeError === undefined) return true
+    if (this.#draining) written()
+    return false
+  }
+
+  readonly #onWritten: Written = error => {
+    if (!isReset(error)) {
+      this.#written(error)
+      return
+    }
+    this.#writeError = error
+    this.#cancelTimer = this.#clock.after(LAST_ANSWER_TIMEOUT, () => {
+      if (!this.#interim.passing) {
+        this.#socket.destroy(error)
+        return
+      }
+      // The answer takes its time because the client does: it may want to send everything before it reads.
+      this.#draining = true
+      this.#written()
+    })
+  }
+
+  readonly #onEnd = (): void => {
+    const error = this.#readError ?? (this.#interim.passing ? undefined : this.#writeError)
+    if (error !== undefined) this.#socket.destroy(error)
+  }
+
+  #destroy (destroy: Socket['destroy'], error: Error | undefined): Socket {
+    const socket = this.#socket
+    if (isReset(error) && error.syscall === 'read' && socket.readableLength > 0) {
+      this.#readError = error
+      socket.push(null)
+      return socket
+    }
+    return destroy.call(socket, error !== undefined && !isHarmless(error) && this.#isIdle() ? new errors.SocketError(error.message) : error)
+  }
+}
+
+function isReset (error: Error | null | undefined): error is NodeJS.ErrnoException {
+  const code = (error as NodeJS.ErrnoException | null | undefined)?.code
+  return code === 'ECONNRESET' || code === 'EPIPE'
+}
+
+/** Whether undici keeps requests that wait for the connection when it ends like this. */
+function isHarmless (error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'UND_ERR_INFO' || code === 'UND_ERR_SOCKET'
+}
