@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Client, type Dispatcher } from 'undici'
 import { jittered, sleep, type Clock } from '../clock.js'
-import { connector, type TlsOptions } from '../connector.js'
+import { connector, type TlsSettings } from '../connector.js'
 import { show } from '../errors.js'
 import type { Target } from '../target.js'
 
@@ -14,7 +14,7 @@ export type Probe = (target: Target, dispatcher: Dispatcher, signal: AbortSignal
 export interface ProberSettings {
   readonly clock: Clock
   readonly probe: Probe
-  readonly tls: TlsOptions
+  readonly tls: TlsSettings
   /** Port to probe instead of the target's own. */
   readonly port: number | undefined
   /** Milliseconds between the end of a probe and the start of the next. */

@@ -55,7 +55,7 @@ export async function verdict (t: Test, url: string, health: HealthOptions, opti
 
 /** A target on its own, for the loop that probes it; nothing is sent to it. */
 export function aTarget (clock: Clock, url = 'http://127.0.0.1:1', id = 0): Target {
-  return new Target({ url, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0 }, tls: {} })
+  return new Target({ url, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} })
 }
 
 /** A probe that asks nobody: a target is well unless it is in `sick`. */

@@ -27,9 +27,7 @@ export function httpProbe ({ path, method, headers, status: expected, body }: Ht
       path: target.basePath + path,
       method: method as Dispatcher.HttpMethod,
       headers: fields,
-      signal,
-      // Or else undici would ask for the host header's name, and verify it.
-      ...(target.servername === undefined ? undefined : { servername: target.servername })
+      signal
     })
     // Read even when nothing is asked of it: an answer that never ends is not one.
     const text = await readText(response.body, PROBE_BODY_LIMIT)

@@ -1,12 +1,12 @@
 import type { Clock } from '../../clock.js'
-import { connector, type TlsOptions } from '../../connector.js'
+import { connector, type TlsSettings } from '../../connector.js'
 import type { Probe } from '../active.js'
 
 /** What a tcp probe asks for. */
 export interface TcpProbeOptions {
   /** Port instead of the target's own. */
   readonly port: number | undefined
-  readonly tls: TlsOptions
+  readonly tls: TlsSettings
   /** Milliseconds until the connection attempt is given up. */
   readonly timeout: number
 }
@@ -21,8 +21,7 @@ export function tcpProbe (clock: Clock, { port, tls, timeout }: TcpProbeOptions)
         hostname: url.hostname.replace(/^\[|\]$/g, ''),
         host: url.host,
         protocol: url.protocol,
-        port: String(port ?? url.port),
-        ...(target.servername === undefined ? undefined : { servername: target.servername })
+        port: String(port ?? url.port)
       }, (error, socket) => {
         socket?.on('error', () => {}).destroy()
         if (error === null) resolve()
