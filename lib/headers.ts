@@ -26,25 +26,35 @@ export interface ForwardedFacts {
   readonly proto: string
   readonly host: string | undefined
   readonly port: string | undefined
+  /** Value of `Forwarded`, with what earlier hops have said if they may be believed. */
+  readonly forwarded: string | undefined
 }
 
-const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'])
+const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'forwarded'])
+
+/** Fields that are the gateway's to write, and that it must not send in another spelling either. */
+export const RESERVED: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, 'content-length', 'te'])
 
 /**
  * The fields to send upstream.
  *
  * `host` is only among them when it is to be the client's own: left out, each target gets its own.
+ *
+ * @param settle called, once at most, when a name has a `_`: to take out in place what is not to be sent
  */
 export function requestHeaders (
   client: Readonly<Record<string, string | string[] | undefined>>,
-  { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string | undefined }
+  { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string | undefined },
+  settle?: (headers: HeaderRecord) => void
 ): HeaderRecord {
   const headers: HeaderRecord = Object.create(null)
+  let underscored = false
   if (host !== undefined) headers['host'] = host
   for (const name of Object.keys(client)) {
     const value = client[name]
     if (value === undefined || name === 'host' || name.charCodeAt(0) === COLON) continue
     if (HOP_BY_HOP_REQUEST.has(name) || FORWARDED_NAMES.has(name)) continue
+    if (name.includes('_')) underscored = true
     headers[name] = value
   }
   // The one value of TE with a meaning past this hop: "I understand trailers" (RFC 9110 §10.1.4).
@@ -52,12 +62,36 @@ export function requestHeaders (
     if (/(?:^|,)\s*trailers\s*(?:,|$)/i.test(String(headers['te']))) headers['te'] = 'trailers'
     else delete headers['te']
   }
+  if (underscored) settle?.(headers)
   if (via !== undefined) headers['via'] = headers['via'] === undefined ? via : `${String(headers['via'])}, ${via}`
   if (facts.for !== undefined) headers['x-forwarded-for'] = facts.for
   headers['x-forwarded-proto'] = facts.proto
   if (facts.host !== undefined) headers['x-forwarded-host'] = facts.host
   if (facts.port !== undefined) headers['x-forwarded-port'] = facts.port
+  if (facts.forwarded !== undefined) headers['forwarded'] = facts.forwarded
   return headers
+}
+
+/** Header fields as they came on the wire, by lower-case name. */
+export type SentFields = ReadonlyMap<string, readonly string[]>
+
+/** @param raw names and values in turn */
+export function sentFields (raw: readonly string[]): SentFields {
+  const fields = new Map<string, string[]>()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = String(raw[i]).toLowerCase()
+    const values = fields.get(name)
+    if (values === undefined) fields.set(name, [String(raw[i + 1])])
+    else values.push(String(raw[i + 1]))
+  }
+  return fields
+}
+
+/** Whether a field has the value that came on the wire and not one of a hook. Node puts repeated ones together: the first one, or a list. */
+export function isAsSent (name: string, value: string | string[] | undefined, fields: SentFields): boolean {
+  const values = fields.get(name.toLowerCase())
+  if (values === undefined) return false
+  return [values[0], values.join(', '), values.join('; ')].includes(Array.isArray(value) ? value.join(', ') : value)
 }
 
 /**
@@ -70,13 +104,24 @@ export function restoreAdded (
 ): void {
   const { connection } = given
   if (connection === undefined) return
+  let fields: SentFields | undefined
   for (const name of listOf(String(connection))) {
+    if (!Object.hasOwn(given, name) || Object.hasOwn(headers, name)) continue
     const value = given[name]
-    if (typeof value !== 'string' || headers[name] !== undefined) continue
-    const sent = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name)
-    // As Node puts repeated fields together: the first one, or a list.
-    if (![sent[0], sent.join(', '), sent.join('; ')].includes(value)) headers[name] = value
+    if (value !== undefined && !isAsSent(name, value, fields ??= sentFields(rawHeaders))) headers[name] = value
   }
+}
+
+/** Whether a request names its host more than once. Node takes the first; another server may take the last (RFC 9112 §3.2). */
+export function repeatsHost (raw: readonly string[]): boolean {
+  let seen = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]
+    if (name?.length !== 4 || name.toLowerCase() !== 'host') continue
+    if (seen) return true
+    seen = true
+  }
+  return false
 }
 
 /** Takes out, in place, what a request must not carry whoever put it there; undici refuses to send most of it. */
@@ -89,14 +134,15 @@ const COLON = 58
 
 /** The fields to pass on to the client: hop-by-hop ones and those that `Connection` names are gone. */
 export function responseHeaders (raw: RawHeaders): HeaderRecord {
-  // No prototype: an upstream may well send a field called `constructor` or `__proto__`.
+  // No prototype: an upstream may well send a field called `constructor`.
   const headers: HeaderRecord = Object.create(null)
   let nominated: string | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = latin1(raw[i]).toLowerCase()
     const value = latin1(raw[i + 1])
     if (name === 'connection') nominated = nominated === undefined ? value : `${nominated},${value}`
-    if (HOP_BY_HOP_RESPONSE.has(name)) continue
+    // Fastify keeps the fields of an answer in an ordinary object, whose prototype this would set.
+    if (HOP_BY_HOP_RESPONSE.has(name) || name === '__proto__') continue
     const before = headers[name]
     if (before === undefined) headers[name] = value
     else if (Array.isArray(before)) before.push(value)
@@ -127,9 +173,22 @@ export function contentLength (raw: RawHeaders): number {
   return -1
 }
 
-/** An address as it is written in `X-Forwarded-For`: IPv4 that arrived on an IPv6 socket is IPv4 (RFC 4291 §2.5.5.2). */
-export function plainAddress (address: string | undefined): string | undefined {
-  return address?.startsWith('::ffff:') === true && address.includes('.') ? address.slice(7) : address
+/** Whether a body has been coded in a way that the next hop would not be told of: only `chunked` is taken off on the way. */
+export function hasUnknownCoding (raw: RawHeaders): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]
+    if (name?.length === 17 && latin1(name).toLowerCase() === 'transfer-encoding' && latin1(raw[i + 1]).toLowerCase() !== 'chunked') return true
+  }
+  return false
+}
+
+/** Whether a body is a stream of server-sent events, whatever the parameters of its type. */
+export function isEventStream (raw: RawHeaders): boolean {
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i]
+    if (name?.length === 12 && latin1(name).toLowerCase() === 'content-type') return /^text\/event-stream\s*(?:;|$)/i.test(latin1(raw[i + 1]))
+  }
+  return false
 }
 
 /** The value of the first cookie with this name, undecoded. */
@@ -142,33 +201,10 @@ export function cookieValue (header: string | undefined, name: string): string |
   return undefined
 }
 
-/**
- * A `Location` that points into the upstream's own path space, moved into the gateway's.
- * Only a path that begins with `from` as whole segments is: relative paths, `//other/host` and full URLs are left alone.
- */
-export function rewriteLocation (location: string, from: string, to: string): string {
-  if (!location.startsWith('/') || namesHost(location) || !isBelow(location, from)) return location
-  const rest = location.slice(from.length)
-  const moved = to + (rest.startsWith('/') || !/^[^?#]/.test(rest) ? rest : `/${rest}`)
-  // The upstream meant a path.
-  if (namesHost(moved)) return `/.${moved}`
-  return moved.startsWith('/') ? moved : `/${moved}`
-}
-
-/** Whether a path begins with `from` as whole segments. */
-export function isBelow (path: string, from: string): boolean {
-  return path.startsWith(from) && (path.length === from.length || from.endsWith('/') || /^[/?#]/.test(path.slice(from.length)))
-}
-
 /** Several values of a list field, such as `Vary`, as one without repetitions. */
 export function mergedLists (...values: ReadonlyArray<string | number | string[]>): string {
   const items = values.flat().flatMap(value => String(value).split(',')).map(item => item.trim()).filter(item => item !== '')
   return [...new Map(items.map(item => [item.toLowerCase(), item])).values()].join(', ')
-}
-
-/** Whether a reference begins as `//other/host` does; browsers take a backslash for a slash. */
-function namesHost (reference: string): boolean {
-  return /^\/[/\\]/.test(reference)
 }
 
 /** Headers as undici takes them, in a form that can be read more than once. */

@@ -26,8 +26,13 @@ function reader (option: KeyOption): KeyReader {
   if (option === 'address') return request => request.ip
   if ('header' in option) {
     const name = option.header.toLowerCase()
-    return request => String(request.headers[name] ?? '')
+    return ({ headers }) => own(headers, name)
   }
   if ('cookie' in option) return request => cookieValue(request.headers.cookie, option.cookie)
-  return request => String((request.query as Record<string, unknown>)[option.query] ?? '')
+  return ({ query }) => own(query as Record<string, unknown>, option.query)
+}
+
+/** Every object has a `constructor`; a request has one when it was sent one. */
+function own (fields: Readonly<Record<string, unknown>>, name: string): string {
+  return Object.hasOwn(fields, name) ? String(fields[name] ?? '') : ''
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { rewriteLocation } from '../lib/headers.js'
+import { rewriteLocation } from '../lib/location.js'
 
 interface Row { readonly from: string, readonly to: string, readonly locations: Readonly<Record<string, string>> }
 

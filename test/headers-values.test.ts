@@ -1,5 +1,6 @@
 import t from 'tap'
-import { contentLength, cookieValue, flatHeaders, hasHeader, isBelow, mergedLists } from '../lib/headers.js'
+import { contentLength, cookieValue, flatHeaders, hasHeader, mergedLists } from '../lib/headers.js'
+import { isBelow } from '../lib/location.js'
 
 function length (...fields: readonly string[]): number {
   return contentLength(fields.map(field => Buffer.from(field, 'latin1')))

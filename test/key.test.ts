@@ -55,6 +55,12 @@ t.test('a function decides for itself, and has no key to give by giving none or 
   t.equal(await keyOf(() => '', {}), null)
 })
 
-t.test('a query parameter is not found among the properties of every object', async t => {
-  for (const name of ['constructor', '__proto__', 'toString']) t.equal(await keyOf({ query: name }, { url: '/x?a=1' }), null, name)
+t.test('a key is not found among the properties of every object', async t => {
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    t.equal(await keyOf({ query: name }, { url: '/x?a=1' }), null, name)
+    t.equal(await keyOf({ query: name }, { url: '/x?a=1' }, { routerOptions: { querystringParser: () => ({ a: '1' }) } }), null, name)
+    t.equal(await keyOf({ header: name }, {}), null, name)
+    t.equal(await keyOf({ cookie: name }, { headers: { cookie: 'a=1' } }), null, name)
+  }
+  t.equal(await keyOf({ header: 'constructor' }, { headers: { constructor: 'x' } }), 'x')
 })
