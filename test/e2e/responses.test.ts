@@ -86,19 +86,7 @@ const CASES: Record<string, Case> = {
     fields: ['transfer-encoding: chunked'],
     body: '2\r\nhi\r\n0\r\n\r\n'
   },
-  'a 204 with an announced trailer': { sent: 'HTTP/1.1 204 No Content\r\nTrailer: X-Sum\r\n\r\n', status: '204 No Content', fields: [] },
-  'hints before the answer': {
-    sent: 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi',
-    status: '200 OK',
-    fields: ['content-length: 2'],
-    body: 'hi'
-  },
-  'hints before a streamed answer': {
-    sent: 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n',
-    status: '200 OK',
-    fields: ['transfer-encoding: chunked'],
-    body: '2\r\nhi\r\n0\r\n\r\n'
-  }
+  'a 204 with an announced trailer': { sent: 'HTTP/1.1 204 No Content\r\nTrailer: X-Sum\r\n\r\n', status: '204 No Content', fields: [] }
 }
 
 const OF_THE_HOP = /^(?:date|connection|keep-alive):/
