@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream'
-import { contentLength } from './headers.js'
+import { errors } from 'undici'
+import { contentLength, hasUnknownCoding, isEventStream } from './headers.js'
 import { isRefused } from './errors.js'
+import type { Carried, Connection } from './connection.js'
 import type { Handler, Trailers } from './handler.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
 import type { Clock } from './clock.js'
@@ -42,12 +44,16 @@ interface Head {
  * undici calls `onConnect` right before it writes and never for a connection that was not made, which makes
  * "never on the wire" a fact instead of a guess from an error code.
  */
-export class Attempt implements Handler {
+export class Attempt implements Handler, Carried {
   readonly target: Target
+  /** Set by the connection that is to send it. */
+  connection: Connection | undefined
   readonly #owner: AttemptOwner
   readonly #clock: Clock
   readonly #settleTarget: (outcome: Outcome) => void
   readonly #started: number
+  /** Milliseconds of silence that end an answer; 0 is no limit. */
+  readonly #idle: number
   #record: { -readonly [Key in keyof AttemptRecord]: AttemptRecord[Key] } | undefined
   #state: 'unsent' | 'sent' | 'answered' | 'settled' = 'unsent'
   #abort: ((reason?: Error) => void) | undefined
@@ -56,8 +62,14 @@ export class Attempt implements Handler {
   #chunks: Buffer[] = []
   #status = 0
   #latency = 0
+  #cancelTimer: () => void = () => {}
+  /** When the last piece came. */
+  #active = 0
+  /** The reader has asked to wait, and is to blame for the silence. */
+  #paused = false
 
-  constructor (target: Target, owner: AttemptOwner, clock: Clock) {
+  constructor (target: Target, owner: AttemptOwner, clock: Clock, idle: number) {
+    this.#idle = idle
     this.target = target
     this.#owner = owner
     this.#clock = clock
@@ -76,19 +88,23 @@ export class Attempt implements Handler {
     if (this.#state === 'settled') throw new Error('given up before it was sent')
     this.#abort = abort
     this.#state = 'sent'
+    this.connection?.begin()
   }
 
   onHeaders (status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     if (status < 200) return this.#guarded(() => this.#owner.handler.onHeaders(status, headers, resume, statusText))
-    if (status > LAST_STATUS) {
-      const error = new Error(`status ${status}`)
+    if (status > LAST_STATUS || hasUnknownCoding(headers)) {
+      const error = new Error(status > LAST_STATUS ? `status ${status}` : 'a transfer coding other than chunked')
       this.#settle({ kind: 'failed', error })
       this.#abort?.(error)
       return true
     }
     this.#state = 'answered'
     this.#status = status
-    this.#latency = this.#clock.now() - this.#started
+    this.#active = this.#clock.now()
+    this.#latency = this.#active - this.#started
+    // Events may be hours apart.
+    if (this.#idle > 0 && !isEventStream(headers)) this.#watch(this.#idle)
     if (this.#isSmall(status, headers)) {
       this.#held = { status, headers, statusText }
       return true
@@ -99,11 +115,12 @@ export class Attempt implements Handler {
       return true
     }
     this.#note({ kind: 'answered', status, latency: this.#latency })
-    return this.#guarded(() => this.#owner.handler.onHeaders(status, headers, resume, statusText))
+    return this.#paced(() => this.#owner.handler.onHeaders(status, headers, () => { this.#resume(resume) }, statusText))
   }
 
   onData (chunk: Buffer): boolean {
-    if (this.#held === undefined) return this.#guarded(() => this.#owner.handler.onData(chunk))
+    this.#active = this.#clock.now()
+    if (this.#held === undefined) return this.#paced(() => this.#owner.handler.onData(chunk))
     this.#chunks.push(chunk)
     return true
   }
@@ -137,8 +154,12 @@ export class Attempt implements Handler {
     this.#state = 'answered'
     this.#owner.accept(status, this.#latency)
     this.#note({ kind: 'answered', status, latency: this.#latency })
-    socket.once('close', () => { this.#settle(this.#answered()) })
-    this.#guarded(() => this.#owner.handler.onUpgrade?.(status, headers, socket))
+    const end = this.#guarded(() => this.#owner.handler.onUpgrade?.(status, headers, socket))
+    const release = this.target.hold(socket, typeof end === 'function' ? end : () => { socket.destroy() })
+    socket.once('close', () => {
+      release()
+      this.#settle(this.#answered())
+    })
   }
 
   onBodySent (chunk: unknown): void {
@@ -154,6 +175,33 @@ export class Attempt implements Handler {
   onResponseStarted (): void {
     const { handler } = this.#owner
     if (handler.onResponseStarted !== undefined) this.#guarded(() => handler.onResponseStarted?.())
+  }
+
+  #paced (call: () => boolean): boolean {
+    const goOn = this.#guarded(call)
+    this.#paused = !goOn
+    return goOn
+  }
+
+  #resume (resume: () => void): void {
+    if (this.#paused) {
+      this.#paused = false
+      this.#active = this.#clock.now()
+    }
+    resume()
+  }
+
+  #watch (ms: number): void {
+    this.#cancelTimer = this.#clock.after(ms, () => {
+      const quiet = this.#paused ? 0 : this.#clock.now() - this.#active
+      if (quiet < this.#idle) {
+        this.#watch(this.#idle - quiet)
+        return
+      }
+      const error = new errors.BodyTimeoutError()
+      this.#settle({ kind: this.#held === undefined ? 'broken' : 'failed', error })
+      this.#abort?.(error)
+    })
   }
 
   #isSmall (status: number, headers: Buffer[]): boolean {
@@ -227,6 +275,7 @@ export class Attempt implements Handler {
   #settle (outcome: Outcome): void {
     if (this.#state === 'settled') return
     this.#state = 'settled'
+    this.#cancelTimer()
     this.#note(outcome)
     this.#settleTarget(outcome)
     this.#owner.settled(this, outcome)

@@ -27,6 +27,8 @@ export interface ExchangeSettings {
   readonly retries: number
   /** Bytes of a streamed body that are kept for a further attempt. */
   readonly replayBytes: number
+  /** Milliseconds between two pieces of a response body; 0 is no limit. */
+  readonly idle: number
   /** The targets that may be used right now. */
   available (): readonly Target[]
   settled (target: Target, outcome: Outcome): void
@@ -46,6 +48,7 @@ export class Exchange implements AttemptOwner, Sent {
   readonly #options: Dispatcher.DispatchOptions
   readonly #headers: RequestHeaders
   readonly #key: string | undefined
+  readonly #idle: number
   readonly #body: RequestBody
   readonly #tried: Target[] = []
   #attempt: Attempt | undefined
@@ -58,7 +61,9 @@ export class Exchange implements AttemptOwner, Sent {
     this.attempts = attempts ?? []
     this.#settings = settings
     this.#headers = flatHeaders(options.headers)
-    this.#options = { ...rest, headers: this.#headers }
+    this.#idle = options.bodyTimeout ?? settings.idle
+    // Attempts keep this limit themselves.
+    this.#options = { ...rest, headers: this.#headers, bodyTimeout: 0 }
     this.#key = key
     this.#body = requestBody(options.body, settings.replayBytes, error => { this.abort(error) })
   }
@@ -136,7 +141,7 @@ export class Exchange implements AttemptOwner, Sent {
       return
     }
     this.#tried.push(target)
-    this.#attempt = new Attempt(target, this, this.#settings.clock)
+    this.#attempt = new Attempt(target, this, this.#settings.clock, this.#idle)
     target.dispatch({ ...this.#options, body: this.#body.open() as Dispatcher.DispatchOptions['body'] }, this.#attempt)
   }
 

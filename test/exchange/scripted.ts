@@ -22,7 +22,7 @@ export class ScriptedTarget extends Target {
   readonly sends: Send[] = []
 
   constructor (name: string, id: number, clock: VirtualClock) {
-    super({ url: `http://${name}.test`, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0 }, tls: {} })
+    super({ url: `http://${name}.test`, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} })
   }
 
   override dispatch (options: Send['options'], handler: Parameters<Target['dispatch']>[1]): void {
@@ -94,10 +94,9 @@ export interface Play {
 }
 
 /** An exchange over three scripted targets, asked in order. It has not been started. */
-export function play (options: Partial<ExchangeOptions> = {}, settings: Partial<ExchangeSettings> = {}): Play {
+export function play (options: Partial<ExchangeOptions> = {}, settings: Partial<ExchangeSettings> = {}, listener = new Listener()): Play {
   const clock = new VirtualClock()
   const [a, b, c] = ['a', 'b', 'c'].map((name, i) => new ScriptedTarget(name, i, clock)) as [ScriptedTarget, ScriptedTarget, ScriptedTarget]
-  const listener = new Listener()
   const outcomes: Outcome[] = []
   const result = { clock, a, b, c, listener, outcomes, available: [a, b, c] }
   const exchange = new Exchange({
@@ -106,6 +105,7 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: Partial<
     retry: safeRetry,
     retries: 2,
     replayBytes: 10,
+    idle: 0,
     available: () => result.available,
     settled: (_target, outcome) => { outcomes.push(outcome) },
     ...settings
