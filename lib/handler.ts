@@ -19,7 +19,11 @@ export interface Handler {
   /** A response that was collected before any of it was passed on, in place of the three calls above. */
   onWhole? (status: number, headers: Buffer[], body: Buffer | undefined, trailers: Trailers, statusText: string): void
   onError (error: Error): void
-  onUpgrade? (status: number, headers: Buffer[], socket: Duplex): void
+  /**
+   * The connection after `101 Switching Protocols`. May return how to end it in good order, for when the target gets no more
+   * traffic; without that it is destroyed.
+   */
+  onUpgrade? (status: number, headers: Buffer[], socket: Duplex): (() => void) | undefined | void
   onBodySent? (chunk: unknown): void
   onRequestSent? (): void
   onResponseStarted? (): void

@@ -8,7 +8,8 @@ import type { Observer } from './observer.js'
 import type { Outcome } from './outcome.js'
 import type { Policy } from './policy.js'
 import type { Retry } from './retry.js'
-import { Target, targetConfig, targetUrl, type TargetConfig, type TargetSettings, type TargetSnapshot } from './target.js'
+import { Target, targetConfig, targetUrl, type TargetConfig, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
+import type { Tls } from './tls.js'
 
 /** The part of a logger that a pool uses; Fastify's has it. */
 export interface PoolLogger {
@@ -29,6 +30,7 @@ export interface PoolSettings extends TargetSettings {
   readonly panic: number
   /** What the probes need; undefined when there are none. */
   readonly health: (Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'> & { readonly initial: 'up' | 'down' }) | undefined
+  readonly tls: Tls
   readonly observers: readonly Observer[]
   readonly log: PoolLogger
   readonly clock: Clock
@@ -78,6 +80,7 @@ export class Pool extends Dispatcher {
       retry: settings.retry,
       retries: settings.retries,
       replayBytes: settings.replayBytes,
+      idle: settings.timeouts.idle,
       // What is in flight when the pool closes may finish, but nothing new is begun for it.
       available: () => this.#closed ? [] : this.#available,
       settled: (target, outcome) => { this.#settled(target, outcome) }
@@ -93,17 +96,28 @@ export class Pool extends Dispatcher {
     this.#refresh()
   }
 
-  /** Starts the probes, if the pool has any. Until then every target is what `health.initial` says. */
+  /** Starts the probes, if the pool has any, and the looks at TLS files. Until then every target is what `health.initial` says. */
   start (): void {
     if (this.#closed) return
     this.#started = true
+    this.#settings.tls.start()
     this.#prober?.start()
   }
 
-  /** Stops the probes; requests go on. */
+  /** Stops the probes and the looks at TLS files; requests go on. */
   stop (): void {
+    this.#settings.tls.stop()
     this.#prober?.stop()
   }
+
+  /** The app begins to close: WebSockets get their grace, everything else goes on. */
+  retire (): void {
+    this.stop()
+    for (const target of this.#targets) target.retire()
+  }
+
+  /** The limits in effect, in milliseconds. */
+  get timeouts (): Timeouts { return this.#settings.timeouts }
 
   /** The targets as they are now, in joining order: copies, for looking at. */
   get targets (): readonly TargetSnapshot[] {

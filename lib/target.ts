@@ -1,7 +1,9 @@
 import { isIP } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { Pool as UndiciPool, type Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
-import { Connection, connector, type TlsOptions } from './connector.js'
+import { Connection, type ConnectionOptions } from './connection.js'
+import { connector, type TlsSettings } from './connector.js'
 import { BadOptionError, show } from './errors.js'
 import { isFault, type Health, type Outcome } from './outcome.js'
 
@@ -13,12 +15,16 @@ export interface Timeouts {
   readonly headers: number
   /** Between two pieces of a response body. */
   readonly idle: number
+  /** Silence in both directions of a WebSocket. */
+  readonly tunnel: number
+  /** How long WebSockets may go on once their target is draining, has left, or the app closes. */
+  readonly grace: number
 }
 
 export interface TargetSettings {
   readonly clock: Clock
   readonly timeouts: Timeouts
-  readonly tls: TlsOptions
+  readonly tls: TlsSettings
 }
 
 /** A target as configured. */
@@ -48,7 +54,7 @@ export function targetConfig (value: unknown, path: string): Required<TargetConf
 /** The one spelling of a target's URL that identifies it: origin and base path, no trailing slash. */
 export function targetUrl (url: string, path: string): string {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    throw BadOptionError(`${path}: ${show(url)}, must be an absolute http: or https: URL`)
+    throw BadOptionError(`${path}: ${show(url)}, must be an absolute http: or https: URL${/^wss?:/i.test(url) ? ', which is where WebSockets are opened as well' : ''}`)
   }
   const parsed = new URL(url)
   if (parsed.username !== '' || parsed.password !== '') throw BadOptionError(`${path}: ${show(url)}, must not have credentials; send them as a header`)
@@ -102,6 +108,11 @@ export class Target {
   #weight: number
   #inFlight = 0
   #latency: number | undefined
+  /** Connections that were upgraded, and how to end each in good order. */
+  readonly #held = new Map<Duplex, () => void>()
+  /** Calls the end of the grace off. */
+  #retired: (() => void) | undefined
+  #graceOver = false
   #drained = false
   #down: string | undefined
 
@@ -117,7 +128,10 @@ export class Target {
   }
 
   get weight (): number { return this.#weight }
-  set weight (weight: number) { this.#weight = weight }
+  set weight (weight: number) {
+    this.#weight = weight
+    this.#retireIfDraining()
+  }
 
   /** Attempts begun and not yet settled. */
   get inFlight (): number { return this.#inFlight }
@@ -135,7 +149,10 @@ export class Target {
   }
 
   /** No new requests, or new requests again; weight 0 drains as well. */
-  drain (drained: boolean): void { this.#drained = drained }
+  drain (drained: boolean): void {
+    this.#drained = drained
+    this.#retireIfDraining()
+  }
 
   /** Takes on the verdict of the probes: undefined is up, a text is the reason for being down. */
   judge (down: string | undefined): void { this.#down = down }
@@ -165,27 +182,68 @@ export class Target {
   /** Sends on one of the target's connections; every one of undici's errors ends in `handler.onError`. */
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.#connections ??= new UndiciPool(this.origin, {
-      factory: (origin, options) => new Connection(origin, options),
+      factory: (origin, options) => new Connection(origin, options as ConnectionOptions, this.#settings.clock),
       connect: connector(this.#settings.clock, this.#settings.timeouts.connect, this.#settings.tls),
       headersTimeout: this.#settings.timeouts.headers,
-      bodyTimeout: this.#settings.timeouts.idle
+      bodyTimeout: 0
     })
     this.#connections.dispatch({
       ...options,
       origin: this.origin,
       path: joined(this.basePath, options.path),
-      ...(this.servername === undefined ? undefined : { servername: this.servername })
+      // Without one undici goes by the request's Host, and would need a connection for each. The connector knows the right one.
+      ...{ servername: this.origin }
     }, handler)
   }
 
-  /** Lets what is in flight finish, then closes every connection. */
+  /**
+   * Looks after an upgraded connection, which undici has let go of.
+   *
+   * @param end how to end it in good order
+   * @returns to be called when it is closed
+   */
+  hold (socket: Duplex, end: () => void): () => void {
+    this.#held.set(socket, end)
+    // Opened while it was already too late for it.
+    if (this.#graceOver) end()
+    return () => { this.#held.delete(socket) }
+  }
+
+  /** Ends upgraded connections after the grace: no new ones come, and these might last for days. */
+  retire (): void {
+    const { clock, timeouts } = this.#settings
+    if (this.#retired !== undefined || timeouts.grace === 0) return
+    this.#retired = clock.after(timeouts.grace, () => {
+      this.#retired = undefined
+      this.#graceOver = true
+      for (const end of this.#held.values()) end()
+    })
+  }
+
+  /** Lets what is in flight finish, upgraded connections for as long as the grace, then closes every connection. */
   async close (): Promise<void> {
+    this.retire()
     await this.#connections?.close()
+    await Promise.all([...this.#held.keys()].map(async socket => {
+      if (!socket.closed) await new Promise(resolve => { socket.once('close', resolve) })
+    }))
   }
 
   /** Closes every connection now; what is in flight fails with `error`. */
   async destroy (error: Error | null): Promise<void> {
+    this.#retired?.()
+    for (const socket of this.#held.keys()) socket.destroy()
     await this.#connections?.destroy(error)
+  }
+
+  #retireIfDraining (): void {
+    if (this.health === 'draining') {
+      this.retire()
+    } else {
+      this.#retired?.()
+      this.#retired = undefined
+      this.#graceOver = false
+    }
   }
 
   snapshot (): TargetSnapshot {

@@ -4,7 +4,7 @@ import { Target, type TargetSettings } from '../lib/target.js'
 import { VirtualClock } from './kit/clock.js'
 import { named, type Echo } from './kit/index.js'
 
-const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 2000, headers: 5000, idle: 5000 }, tls: {} }
+const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 2000, headers: 5000, idle: 5000, tunnel: 0, grace: 0 }, tls: {} }
 
 function target (url = 'http://a.test', weight = 1, tls: TargetSettings['tls'] = {}): Target {
   return new Target({ url, weight }, 0, { ...settings, tls })

@@ -97,6 +97,10 @@ example('aggregation.js', 'the answers of two pools are one', (t, lines) => {
   t.same(lines, ['{"id":"42","name":"Ada","orders":[{"user":"42","item":"tea"}]}'])
 })
 
+example('websocket.js', 'hooks come first, a target that is down is passed over, a drained one closes with 1001', (t, lines) => {
+  t.same(lines, ['stranger: Unexpected server response: 401', 'ada: a heard hello', 'ada: closed with 1001'])
+})
+
 t.test('every example is tested, listed in the README and shorter than 40 lines', async t => {
   const files = readdirSync(EXAMPLES).filter(name => name.endsWith('.js')).sort()
   t.same(files, [...tested].sort())

@@ -3,7 +3,7 @@ import { Target, type TargetSettings } from '../../lib/target.js'
 import type { Policy } from '../../lib/policy.js'
 import { VirtualClock } from '../kit/clock.js'
 
-const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 0, headers: 0, idle: 0 }, tls: {} }
+const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} }
 
 /** Targets with these weights in joining order, called a, b, c, … and after z by their number. */
 export function targetsOf (...weights: readonly number[]): readonly Target[] {
