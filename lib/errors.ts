@@ -22,7 +22,10 @@ export const HeadersTimeoutError = createError('FST_BALANCER_HEADERS_TIMEOUT', '
 export const IdleTimeoutError = createError('FST_BALANCER_IDLE_TIMEOUT', 'The upstream stopped in the middle of its answer', 504)
 
 export const BadPathError = createError('FST_BALANCER_BAD_PATH', 'The path leaves the route that it was sent to', 400)
+export const AmbiguousPathError = createError('FST_BALANCER_AMBIGUOUS_PATH', 'The path can be read in more than one way', 400)
 export const BadRequestError = createError('FST_BALANCER_BAD_REQUEST', 'The request can not be forwarded', 400)
+export const TooManyFieldsError = createError('FST_BALANCER_TOO_MANY_FIELDS', 'The request has too many header fields', 431)
+export const TransferCodingError = createError('FST_BALANCER_TRANSFER_CODING', 'The transfer coding of the request is not supported', 501)
 /** Nobody is left to read it; 499 is the customary status for logs and metrics. */
 export const ClientGoneError = createError('FST_BALANCER_CLIENT_GONE', 'The client closed the connection', 499)
 

@@ -1,4 +1,4 @@
-import { BadPathError } from './errors.js'
+import { AmbiguousPathError, BadPathError } from './errors.js'
 
 /** A request target taken apart, still in the client's bytes: nothing here is ever decoded onto the wire. */
 export interface RawUrl {
@@ -44,8 +44,9 @@ export interface Rewritten extends RawUrl {
  * comparing texts, since the router may have matched another spelling of it (case, escapes, doubled slashes).
  *
  * @param semicolons whether a path ends at `;` for the router (Fastify's `useSemicolonDelimiter`)
+ * @param strict whether paths are refused that servers read in different ways
  */
-export function prefixRewriter (prefix: string, rewritePrefix: string, semicolons = false): PrefixRewriter {
+export function prefixRewriter (prefix: string, rewritePrefix: string, { semicolons = false, strict = false } = {}): PrefixRewriter {
   const segments = segmentsOf(prefix)
   const replacement = rewritePrefix.replace(/\/+$/, '')
   const params = new Map<string, number>()
@@ -57,11 +58,14 @@ export function prefixRewriter (prefix: string, rewritePrefix: string, semicolon
   return (url, decoded) => {
     const { path, query } = rawUrl(url)
     const end = endOfSegments(path, segments.length)
+    // Between two slashes the router finds an empty param; what is counted here is the segment behind it.
+    for (const name of params.keys()) if (decoded[name] === '') throw BadPathError()
     const rest = path.slice(end)
     assertStaysBelow(rest)
+    if (strict && AMBIGUOUS.test(rest)) throw AmbiguousPathError()
     const matched = path.slice(0, end)
-    // For the router a path ends at `#`: behind one in here would come segments that it has not seen.
-    if (matched.includes('#') || (semicolons && matched.includes(';'))) throw BadPathError()
+    // For the router a path ends at `#`, and at `;` if it is told so: behind one would come segments that it has not seen.
+    if (matched.includes('#') || (semicolons && (matched.includes(';') || /;.*[/\\]/s.test(rest)))) throw BadPathError()
     const rewrittenPrefix = replacement.includes(':')
       // The client's own spelling of a param where it is a whole segment; a part of one is escaped anew.
       ? replacement.replace(/:([A-Za-z_$][\w$]*)/g, (text, name: string) => {
@@ -73,6 +77,12 @@ export function prefixRewriter (prefix: string, rewritePrefix: string, semicolon
     return { path: escaped(rewrittenPrefix + rest), query, prefix: matched, rewrittenPrefix }
   }
 }
+
+/**
+ * What one server takes for a name and another for nothing, or for a separator: empty segments and those of one dot, path
+ * parameters, backslashes, escaped separators, NUL, and what Windows leaves out at the end of a name.
+ */
+const AMBIGUOUS = /\/\/|[\\;]|%(?:2f|5c|3b|00)|(?:\.|%2e|%20|%09)(?:\/|$)/i
 
 function segmentsOf (path: string): string[] {
   return path.split('/').filter(segment => segment !== '')
