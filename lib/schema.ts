@@ -14,6 +14,11 @@ export function rule (allowed: string, test: (value: unknown) => boolean, secret
   return { passes: { allowed, test, secret } }
 }
 
+/** A schema that nothing passes: the option would be a mistake, for this reason. */
+export function refused (reason: string): { readonly refused: string } {
+  return { refused: `${reason}, must be left out` }
+}
+
 /** One validator for option objects: JSON Schema, and `passes` for a rule. */
 const ajv = new Ajv({ verbose: true })
 ajv.addKeyword({ keyword: 'passes', schemaType: 'object', validate: ({ test }: Rule, value: unknown) => test(value), errors: false })
@@ -50,7 +55,7 @@ function describe (error: ErrorObject): string {
   const params = error.params as Record<string, unknown>
   const schema = error.parentSchema ?? {}
   const properties = Object.entries(schema['properties'] as Record<string, object> ?? {})
-    .filter(([, property]) => !('refused' in property)).map(([name]) => name).join(', ')
+    .filter(([, property]) => !('refused' in property || 'deprecated' in property)).map(([name]) => name).join(', ')
   const wrong = `${path}: ${show(error.data)}`
   switch (error.keyword) {
     case 'additionalProperties':
