@@ -1,15 +1,18 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { isRegExp } from 'node:util/types'
 import type { FastifyContextConfig, FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
 import type { Clock } from './clock.js'
-import type { TlsOptions } from './connector.js'
+import {
+  clientOptionsSchema, elsewhereProperties, hooksSchema, httpUrl, movedProperties, replyElsewhere, undiciOptions, websocketOnly,
+  type MovedOptions, type WebSocketClientOptions, type WebSocketHooks
+} from './compat.js'
 import { BadOptionError, show } from './errors.js'
 import type { Probe } from './health/active.js'
 import { httpProbe } from './health/probes/http.js'
 import { tcpProbe } from './health/probes/tcp.js'
 import type { KeyOption } from './key.js'
+import { isBelow } from './location.js'
 import type { Observer } from './observer.js'
 import { first } from './policies/first.js'
 import { hash } from './policies/hash.js'
@@ -21,8 +24,10 @@ import { climbs } from './path.js'
 import type { Policy, PolicyFactory } from './policy.js'
 import { assertDistinct, type PoolLogger, type PoolSettings } from './pool.js'
 import { safeRetry } from './retry.js'
-import { check, optionPath, rule } from './schema.js'
+import { check, optionPath, refused, rule } from './schema.js'
 import { targetConfig, type TargetConfig, type Timeouts } from './target.js'
+import { Tls, type TlsOptions } from './tls.js'
+import type { Underscores } from './underscores.js'
 
 /** Policies that need no options of their own. A new policy is one file and one line here. */
 const POLICIES = {
@@ -91,7 +96,7 @@ export interface PoolOptions {
   readonly panic?: number
   /** Default: no health checks. */
   readonly health?: HealthOptions
-  /** Milliseconds; 0 switches one off. Defaults: connect 2000, headers 30000, idle 60000. */
+  /** Milliseconds; 0 switches one off. Defaults: connect 2000, headers 30000, idle 60000, tunnel 3600000, grace 10000. */
   readonly timeouts?: Partial<Timeouts>
   readonly tls?: TlsOptions
   /** Told of every attempt and every change of health. */
@@ -127,6 +132,17 @@ export interface ReplyOptions {
   readonly timeout?: number
 }
 
+/**
+ * Handles a request in place of forwarding it. `reply.from` sends it to the pool: to `dest`, unless it is given another path,
+ * and with `options`, unless it is given others.
+ */
+export type RouteHandler = (
+  request: FastifyRequest,
+  reply: Omit<FastifyReply, 'from'> & { from: (dest?: string, options?: ReplyOptions) => FastifyReply },
+  dest: string,
+  options: ReplyOptions
+) => unknown
+
 /** Options of a Fastify route that make sense for one that is forwarded: hooks, constraints, `bodyLimit`, `config`, … */
 export type FastifyRouteOptions = Pick<RouteShorthandOptions, Exclude<keyof typeof fastifyRouteProperties, 'config'>> & {
   /** Read it in hooks as `request.routeOptions.config`. */
@@ -146,12 +162,33 @@ export interface RouteOptions extends FastifyRouteOptions {
   readonly preserveHost?: boolean
   /** Name of this gateway in `Via`; false sends none of its own. Default: `fastify-balancer`. */
   readonly via?: string | false
+  /** Tells of this hop in `Forwarded` (RFC 7239) as well. Default: false. A client's own is only sent when `trustProxy` trusts the peer. */
+  readonly forwarded?: boolean
+  /** What becomes of the client's header fields with a `_` in their names: sent, left out, or answered with a 400. Default: `forward`. */
+  readonly underscores?: Underscores
   /** Moves a `Location` below `rewritePrefix` to `prefix`. Default: true. */
   readonly internalRewriteLocationHeader?: boolean
-  /** false leaves bodies to the app's parsers and sends what they made of them. Default: true, bytes as they come. */
+  /** Moves the `Path` of a `Set-Cookie` at or below `rewritePrefix` to `prefix`. Default: false. */
+  readonly internalRewriteCookiePath?: boolean
+  /**
+   * false leaves bodies to the app's parsers and sends what they made of them. Default: true, bytes as they come; with a
+   * `preValidation`, which is there to see them, the app's parsers where it has one for the type, and else bytes.
+   */
   readonly proxyPayloads?: boolean
   /** Changes the URL before the prefix is rewritten. */
   readonly preRewrite?: (url: string, params: unknown, prefix: string) => string
+  /** Refuses paths that servers read in different ways: empty segments, `.`, `;`, backslashes, escaped slashes. Default: false. */
+  readonly strictPaths?: boolean
+  /** Opens WebSockets through the pool. Default: false, a request to upgrade is forwarded as if it had not asked. */
+  readonly websocket?: boolean
+  /** What is sent to open a WebSocket besides what the client sends. Needs `websocket`. */
+  readonly wsClientOptions?: WebSocketClientOptions
+  /** Called when a WebSocket is open, and when it is closed. Needs `websocket`. */
+  readonly wsHooks?: WebSocketHooks
+  /** Types of parsed bodies that are sent as JSON, besides `application/json`. Default: none. */
+  readonly contentTypesToEncode?: readonly string[]
+  /** Takes the place of forwarding: answers itself, or calls `reply.from(dest, options)`. `dest` is the rewritten path, without the query. */
+  readonly handler?: RouteHandler
   /** Options for `reply.from`: `onResponse`, `onError`, `rewriteHeaders`, `rewriteRequestHeaders`, `queryString`, … */
   readonly replyOptions?: ReplyOptions
 }
@@ -168,12 +205,14 @@ export interface GatewayOptions {
 }
 
 /** The short form: one pool on one prefix. */
-export interface ShortOptions extends Omit<PoolOptions, 'targets'>, RouteOptions {
+export interface ShortOptions extends Omit<PoolOptions, 'targets'>, RouteOptions, Omit<MovedOptions, 'beforeHandler'> {
   readonly targets?: ReadonlyArray<string | TargetConfig>
-  /** A pool of one. */
+  /** A pool of one. Its path goes before every path, unless `rewritePrefix` begins with it. */
   readonly upstream?: string
   /** Name of the pool. Default: the prefix without its outer slashes, or `default`. */
   readonly name?: string
+  /** Another name of `preHandler`. */
+  readonly beforeHandler?: RouteOptions['preHandler']
   readonly pools?: never
 }
 
@@ -182,7 +221,7 @@ export type BalancerOptions = GatewayOptions | ShortOptions
 /** Both forms as one. */
 export interface Configuration {
   readonly pools: ReadonlyArray<{ readonly name: string, readonly path: string, readonly options: PoolOptions }>
-  readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string } }>
+  readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string, readonly websocketPool?: string } }>
 }
 
 const anything = {}
@@ -202,6 +241,8 @@ const func = rule('a function', isFunction)
 const hook = rule('a function or a list of functions', value => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
 const pem = rule('PEM, as a text or a Buffer', isPem, true)
 const pems = rule('PEM, as a text or a Buffer, or a list of them', value => isPem(value) || (Array.isArray(value) && value.length > 0 && value.every(isPem)), true)
+const paths = rule('a path, or a list of paths', value => isText(/./)(value) || (Array.isArray(value) && value.length > 0 && value.every(isText(/./))))
+const secret = rule('a text that is not empty', isText(/./), true)
 const method = rule('a method, in upper or lower case', isText(/^[a-z-]+$/i))
 const ownName = rule('a text that is not empty and not the name of a property of every object',
   value => typeof value === 'string' && value !== '' && !(value in Object.prototype))
@@ -221,10 +262,6 @@ function isPem (value: unknown): boolean {
 
 function object (properties: Record<string, object>, required: readonly string[] = []): object {
   return { type: 'object', properties, required, additionalProperties: false }
-}
-
-function refused (reason: string): object {
-  return { refused: `${reason}, must be left out` }
 }
 
 const healthProperties = {
@@ -265,11 +302,20 @@ const hashSchema = object({
 } satisfies Record<keyof HashPolicyOptions, object>, ['name', 'key'])
 
 const timeoutProperties = {
-  connect: milliseconds, headers: wholeMilliseconds, idle: wholeMilliseconds
+  connect: milliseconds, headers: wholeMilliseconds, idle: wholeMilliseconds, tunnel: milliseconds, grace: milliseconds
 } satisfies Record<keyof Timeouts, object>
 
 const tlsProperties = {
-  ca: pems, cert: pem, key: pem, servername: text, rejectUnauthorized: flag
+  ca: pems,
+  caFile: paths,
+  cert: pem,
+  certFile: text,
+  key: pem,
+  keyFile: text,
+  passphrase: secret,
+  reloadInterval: milliseconds,
+  servername: text,
+  rejectUnauthorized: flag
 } satisfies Record<keyof TlsOptions, object>
 
 const poolProperties = {
@@ -288,7 +334,7 @@ const poolProperties = {
   timeouts: object(timeoutProperties),
   tls: {
     if: isObject,
-    then: { ...object(tlsProperties), dependencies: { cert: ['key'], key: ['cert'] } },
+    then: object(tlsProperties),
     // Whatever it is instead may well be a key.
     else: isObject
   },
@@ -342,10 +388,7 @@ const replySchema = object({
   contentType: text,
   method: rule('a method in upper case', isText(/^[A-Z-]+$/)),
   timeout: wholeMilliseconds,
-  getUpstream: refused('the pool chooses the target'),
-  retriesCount: refused("the pool's retries decide about that"),
-  retryDelay: refused("the pool's retries decide about that"),
-  maxRetriesOn503: refused("the pool's retries decide about that")
+  ...replyElsewhere
 } satisfies Record<keyof ReplyOptions, object> & Record<string, object>)
 
 const forwardProperties = {
@@ -356,13 +399,26 @@ const forwardProperties = {
   routes: { ...list, items: rule("a path that begins with '/'", isText(/^\//)) },
   preserveHost: flag,
   via: rule('a name without spaces, or false', value => value === false || isText(/^[!#$%&'*+.^_`|~\dA-Z-]+(?::\d+)?$/i)(value)),
+  forwarded: flag,
+  underscores: { enum: ['forward', 'drop', 'reject'] },
   internalRewriteLocationHeader: flag,
+  internalRewriteCookiePath: flag,
   proxyPayloads: flag,
   preRewrite: func,
+  strictPaths: flag,
+  websocket: flag,
+  wsClientOptions: clientOptionsSchema,
+  wsHooks: hooksSchema,
+  contentTypesToEncode: { type: 'array', items: rule('a type such as application/vnd.api+json', isText(/^[\w.+-]+\/[\w.+-]+$/)) },
+  handler: func,
   replyOptions: replySchema
 } satisfies Record<Exclude<keyof RouteOptions, keyof FastifyRouteOptions>, object>
 
 const routeProperties = { ...forwardProperties, ...fastifyRouteProperties }
+const moved = movedProperties({ tls: poolProperties.tls, ...timeoutProperties })
+/** Taken, but not worth naming to whoever has mistyped another. */
+const onlyMoved = Object.fromEntries(Object.entries(moved).filter(([name]) => name !== 'wsUpstream').map(([name, schema]) => [name, { ...schema, deprecated: true }]))
+const shortOnly = Object.fromEntries(Object.keys(moved).map(key => [key, refused('belongs to the short form, which this prefix may have')]))
 
 function isPrefix (value: unknown): boolean {
   if (!isText(/^(?:\/.*)?$/)(value) || climbs(String(value))) return false
@@ -372,19 +428,31 @@ function isPrefix (value: unknown): boolean {
 
 const gatewaySchema = object({
   pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties, ['targets']) },
-  routes: { type: 'array', items: object({ ...routeProperties, pool: text }, ['pool']) },
+  routes: { type: 'array', items: { ...object({ ...routeProperties, pool: text, ...shortOnly, ...elsewhereProperties }, ['pool']), ...websocketOnly } },
   ...Object.fromEntries(['upstream', 'name', ...Object.keys(poolProperties), ...Object.keys(routeProperties)]
     .filter(key => key !== 'routes')
     .map(key => [key, refused('belongs to the short form, and there are pools or routes')])),
   prefix: routeProperties.prefix,
   // What Fastify itself understands when a plugin is registered.
   logLevel: text,
-  logSerializers: someObject
+  logSerializers: someObject,
+  ...shortOnly,
+  ...elsewhereProperties
 })
 
-const shortSchema = object({
-  ...poolProperties, ...routeProperties, upstream: text, name: ownName, pools: refused('belongs to the long form')
-} satisfies Record<keyof ShortOptions, object>)
+const shortSchema = {
+  ...object({
+    ...poolProperties,
+    ...routeProperties,
+    wsUpstream: moved.wsUpstream,
+    upstream: rule('a URL; several are given as targets, among which a policy chooses', value => typeof value === 'string' && value !== ''),
+    name: ownName,
+    pools: refused('belongs to the long form'),
+    ...onlyMoved,
+    ...elsewhereProperties
+  } satisfies Record<Exclude<keyof ShortOptions, Exclude<keyof MovedOptions, 'wsUpstream'>>, object>),
+  ...websocketOnly
+}
 
 /** What the manual has to describe; the options of Fastify's routes and of `reply.from` are described by them. */
 export const OPTION_NAMES: readonly string[] = [
@@ -393,8 +461,13 @@ export const OPTION_NAMES: readonly string[] = [
   ...Object.keys(timeoutProperties).map(name => `timeouts.${name}`),
   ...Object.keys(tlsProperties).map(name => `tls.${name}`),
   ...Object.keys(healthProperties).map(name => `health.${name}`),
-  ...Object.keys(forwardProperties)
+  ...Object.keys(forwardProperties), 'wsUpstream'
 ]
+
+/** @throws BadOptionError for what may not be given to `reply.from` within a handler */
+export function checkReplyOptions (options: ReplyOptions): void {
+  check(replySchema, options)
+}
 
 /**
  * Checks what was registered and brings both forms into one.
@@ -419,17 +492,28 @@ function gatewayConfiguration (options: GatewayOptions): Configuration {
 
 function shortConfiguration (options: ShortOptions): Configuration {
   check(shortSchema, options)
-  const { upstream, name, ...rest } = options
+  const { upstream, name, wsUpstream, beforeHandler, undici, ...rest } = options
   if (upstream === undefined && rest.targets === undefined) throw BadOptionError('targets: missing, must be a list of URLs; or give upstream, or pools and routes')
   if (upstream !== undefined && rest.targets !== undefined) throw BadOptionError('upstream: there are targets, must be left out')
+  if (beforeHandler !== undefined && rest.preHandler !== undefined) throw BadOptionError('beforeHandler: there is a preHandler, must be left out')
   if (upstream !== undefined) targetConfig(upstream, 'upstream')
-  const pool = Object.fromEntries(Object.keys(poolProperties).map(key => [key, rest[key as keyof PoolOptions]]))
-  const route = Object.fromEntries(Object.keys(routeProperties).filter(key => key in rest).map(key => [key, rest[key as keyof RouteOptions]]))
+  const pool = { ...Object.fromEntries(Object.keys(poolProperties).map(key => [key, rest[key as keyof PoolOptions]])), ...undiciOptions(undici, rest) }
+  const route = {
+    ...Object.fromEntries(Object.keys(routeProperties).filter(key => key in rest).map(key => [key, rest[key as keyof RouteOptions]])),
+    ...(beforeHandler === undefined ? undefined : { preHandler: beforeHandler })
+  }
   const poolName = name ?? ((options.prefix ?? '').replace(/^\/+|\/+$/g, '') || 'default')
-  const targets = rest.targets ?? [upstream ?? '']
+  const path = upstream === undefined ? '' : new URL(upstream).pathname.replace(/\/+$/, '')
+  // In @fastify/http-proxy a rewritePrefix has to repeat the path.
+  const base = isBelow(rest.rewritePrefix ?? '', path) ? '' : path
+  const targets = rest.targets ?? [new URL(upstream ?? '').origin + base]
+  const pools = [{ name: poolName, path: '', options: { ...pool, targets } }]
+  if (wsUpstream === undefined) return { pools, routes: [{ path: '', options: { ...route, pool: poolName } }] }
+  const websocketPool = `${poolName}:websocket`
+  const websocketTarget = targetConfig(httpUrl(wsUpstream), 'wsUpstream').url + base
   return {
-    pools: [{ name: poolName, path: '', options: { ...pool, targets } }],
-    routes: [{ path: '', options: { ...route, pool: poolName } }]
+    pools: [...pools, { name: websocketPool, path: '', options: { ...pool, targets: [websocketTarget] } }],
+    routes: [{ path: '', options: { ...route, pool: poolName, websocketPool } }]
   }
 }
 
@@ -438,13 +522,13 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
   const {
     policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = policy === 'first' ? 0 : 0.5, health, timeouts = {}, observers = []
   } = options
-  const { connect = 2000, headers = 30_000, idle = 60_000 } = timeouts
+  const { connect = 2000, headers = 30_000, idle = 60_000, tunnel = 3_600_000, grace = 10_000 } = timeouts
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
   // Not map: it would skip the holes of a sparse list.
   const targets = Array.from(options.targets, (target, i) => targetConfig(target, within(`targets[${i}]`)))
   assertDistinct(targets, within('targets'))
   if (targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
-  const tls = tlsSettings(options.tls, within('tls'))
+  const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
   return {
     name,
     targets,
@@ -454,23 +538,12 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
     replayBytes,
     panic,
     health: health === undefined ? undefined : healthSettings(health, tls, within('health'), clock),
-    timeouts: { connect, headers, idle },
+    timeouts: { connect, headers, idle, tunnel, grace },
     tls,
     observers,
     log,
     clock
   }
-}
-
-function tlsSettings (options: TlsOptions = {}, path: string): TlsOptions {
-  // An undefined option must not take the place of a default.
-  const tls: TlsOptions = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  try {
-    createSecureContext(tls as SecureContextOptions)
-  } catch (error) {
-    throw BadOptionError(`${path}: ${(error as Error).message}, must be certificates and their key as PEM`)
-  }
-  return tls
 }
 
 function makePolicy (option: PolicyOption, clock: Clock): Policy {
@@ -479,12 +552,12 @@ function makePolicy (option: PolicyOption, clock: Clock): Policy {
   return hash(POLICIES[option.fallback ?? 'random'](clock))
 }
 
-function healthSettings (options: HealthOptions, tls: TlsOptions, path: string, clock: Clock): PoolSettings['health'] {
+function healthSettings (options: HealthOptions, tls: Tls, path: string, clock: Clock): PoolSettings['health'] {
   const { interval = 5000, jitter = 0.1, timeout = 2000, rise = 2, fall = 3, initial = 'up', port } = options
   return { interval, jitter, timeout, rise, fall, initial, port, probe: makeProbe(options, tls, timeout, path, clock) }
 }
 
-function makeProbe (options: HealthOptions, tls: TlsOptions, timeout: number, path: string, clock: Clock): Probe {
+function makeProbe (options: HealthOptions, tls: Tls, timeout: number, path: string, clock: Clock): Probe {
   const { type, probe, port, method = 'GET', headers = {}, status = '200-299', body } = options
   if (probe !== undefined) {
     assertUnused(options, ['type', 'path', 'method', 'headers', 'status', 'body'], path, 'probe is a function that decides about it')

@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { systemClock, type Clock } from './clock.js'
+import { continueLazily } from './continue.js'
 import { BadOptionError } from './errors.js'
-import { kAttempts } from './forward.js'
+import { kAttempts } from './forwarding.js'
 import { keyReader, type KeyReader } from './key.js'
 import { configuration, poolSettings, type BalancerOptions, type PolicyOption } from './options.js'
 import type { AttemptRecord } from './outcome.js'
@@ -49,13 +50,13 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
     joining.set(name, pool)
   }
   const mounts = routes.map(({ path, options }) => {
-    const { pool: name, ...route } = options
+    const { pool: name, websocketPool, ...route } = options
     const pool: PoolWithKey | undefined = joining.get(name) ?? (Object.hasOwn(upstreams, name) ? upstreams[name] : undefined)
     if (pool === undefined) {
       const known = [...Object.keys(upstreams), ...joining.keys()].join(', ') || 'none'
       throw BadOptionError(`${path}.pool: '${name}' is not a pool, must be one of ${known}`)
     }
-    return { pool, keyOf: pool[kKeyReader], path, options: route }
+    return { pool, websocketPool: joining.get(websocketPool ?? '') ?? pool, keyOf: pool[kKeyReader], clock, path, options: route }
   })
 
   for (const [name, pool] of joining) upstreams[name] = pool
@@ -65,9 +66,12 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
     })
   }
 
-  app.addHook('onReady', async () => { for (const pool of joining.values()) pool.start() })
+  app.addHook('onReady', async () => {
+    continueLazily(app.server)
+    for (const pool of joining.values()) pool.start()
+  })
   // Probes end with the first sign of closing; connections once the requests that use them have ended.
-  app.addHook('preClose', async () => { for (const pool of joining.values()) pool.stop() })
+  app.addHook('preClose', async () => { for (const pool of joining.values()) pool.retire() })
   app.addHook('onClose', async () => { await Promise.all([...joining.values()].map(async pool => { await pool.destroy() })) })
 }
 

@@ -1,10 +1,14 @@
-import type { FastifyInstance, RouteOptions as FastifyRoute } from 'fastify'
+import type { FastifyInstance, RouteOptions as FastifyRoute, preHandlerHookHandler, preParsingHookHandler } from 'fastify'
+import type { Clock } from './clock.js'
+import { websocketReplyOptions } from './compat.js'
+import { hideContentType, passBody, showContentType } from './content-type.js'
 import { BadOptionError, show } from './errors.js'
-import { forwarder, type ForwardSettings } from './forward.js'
+import { forwarder, type Forward, type ForwardSettings } from './forward.js'
 import type { KeyReader } from './key.js'
-import type { RouteOptions } from './options.js'
+import { checkReplyOptions, type RouteOptions } from './options.js'
 import { prefixRewriter } from './path.js'
 import type { Pool } from './pool.js'
+import { acceptUpgrades, upgradeOf } from './upgrade.js'
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
 const PATHS = ['/', '/*']
@@ -14,7 +18,10 @@ const UNCLAIMED = 'fastifyBalancerUnclaimed'
 
 export interface RouteSettings {
   readonly pool: Pool
+  /** Where WebSockets go; the same pool unless they have one of their own. */
+  readonly websocketPool: Pool
   readonly keyOf: KeyReader | undefined
+  readonly clock: Clock
   /** Where the options stand, for messages. */
   readonly path: string
   readonly options: RouteOptions
@@ -25,10 +32,12 @@ export interface RouteSettings {
  *
  * @throws BadOptionError for what only shows within the app: a prefix that is taken, a param that no prefix has
  */
-export function mount (app: FastifyInstance, { pool, keyOf, path, options }: RouteSettings): void {
+export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock, path, options }: RouteSettings): void {
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
-    internalRewriteLocationHeader = true, proxyPayloads = true, preRewrite, replyOptions = {}, ...routeOptions
+    forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
+    proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
   const methods = [...new Set(httpMethods.map(method => method.toUpperCase()))]
@@ -40,29 +49,70 @@ export function mount (app: FastifyInstance, { pool, keyOf, path, options }: Rou
   if (missing !== undefined) {
     throw BadOptionError(`${within('rewritePrefix')}: ${show(rewritePrefix)}, must use params of the prefix, which has no :${missing}`)
   }
-  if (proxyPayloads && routeOptions.schema?.body !== undefined) {
+  if (websocket && !methods.includes('GET')) {
+    throw BadOptionError(`${within('websocket')}: true, must be left out unless httpMethods has GET, which opens a WebSocket`)
+  }
+  if (proxyPayloads === true && routeOptions.schema?.body !== undefined) {
     throw BadOptionError(`${within('schema.body')}: bodies are forwarded unread, must be left out unless proxyPayloads is false`)
   }
-  if (proxyPayloads) {
+  /** Whether what no parser is known for goes on unread. */
+  const passes = proxyPayloads ?? !app.hasContentTypeParser('*')
+  if (proxyPayloads === undefined) {
+    // As in @fastify/http-proxy, a preValidation sees what the app can parse. What it can not is no reason to refuse the request.
+    if (passes) app.addContentTypeParser('*', passBody)
+  } else if (proxyPayloads) {
     // In this scope every body, of whatever type, goes on as the bytes that came; the app's own parsers stay its own.
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser('*', (_request, payload, done) => { done(null, payload) })
+    app.addContentTypeParser('*', passBody)
   }
-  const handler = forwarder({
+  const settings: ForwardSettings = {
     pool,
-    rewrite: prefixRewriter(app.prefix, rewritePrefix, semicolonsDelimit(app)),
+    rewrite: prefixRewriter(app.prefix, rewritePrefix, { semicolons: semicolonsDelimit(app), strict: strictPaths }),
     keyOf,
     preserveHost,
     via,
+    forwarded,
+    underscores,
     rewriteLocation: internalRewriteLocationHeader,
+    rewriteCookiePath: internalRewriteCookiePath,
     preRewrite,
+    websocket: false,
+    wsHooks: undefined,
+    clock,
     prefix: app.prefix,
+    contentTypesToEncode,
+    handler: userHandler as ForwardSettings['handler'],
+    checkReplyOptions: checkReplyOptions as ForwardSettings['checkReplyOptions'],
     replyOptions: replyOptions as ForwardSettings['replyOptions']
-  })
+  }
+  const forward = forwarder(settings)
+  if (websocket) {
+    const open = openWebSocket(forwarder({
+      ...settings, pool: websocketPool, websocket, wsHooks, handler: undefined, replyOptions: websocketReplyOptions(replyOptions, wsClientOptions) as ForwardSettings['replyOptions']
+    }))
+    // Behind the hooks that other plugins add to routes, which they do in the same way: none of them may be skipped.
+    app.addHook('onRoute', route => { route.preHandler = [...hooksOf(route.preHandler), open] })
+    app.addHook('onReady', async () => { acceptUpgrades(app, app.prefix, clock) })
+  }
+  const preParsing = passes ? [...hooksOf(routeOptions.preParsing), hideContentType] : routeOptions.preParsing
+  const handler: Forward = passes
+    ? (request, reply) => {
+        // A method that the app has declared to have no body comes here without a parser.
+        showContentType(request)
+        return forward(request, reply)
+      }
+    : forward
   const mountAt = (url: string, method: string[], constraints = routeOptions.constraints): void => {
     if (method.length === 0) return
     try {
-      app.route({ ...routeOptions as Partial<FastifyRoute>, ...(constraints === undefined ? undefined : { constraints }), url, method, handler })
+      app.route({
+        ...routeOptions as Partial<FastifyRoute>,
+        ...(preParsing === undefined ? undefined : { preParsing: preParsing as preParsingHookHandler[] }),
+        ...(constraints === undefined ? undefined : { constraints }),
+        url,
+        method,
+        handler
+      })
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       throw BadOptionError(code === 'FST_ERR_DUPLICATED_ROUTE'
@@ -77,6 +127,21 @@ export function mount (app: FastifyInstance, { pool, keyOf, path, options }: Rou
     } else {
       mountAt(url, [...methods])
     }
+  }
+}
+
+function hooksOf<Hook> (hooks: Hook | Hook[] | undefined): Hook[] {
+  return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+}
+
+/**
+ * Forwards a request for a WebSocket from the last hook on and not from the handler: @fastify/websocket wraps the handler of
+ * every route to turn away the WebSockets that it does not know.
+ */
+function openWebSocket (forward: Forward): preHandlerHookHandler {
+  return (request, reply, done) => {
+    if (upgradeOf(request.raw) === undefined) done()
+    else forward(request, reply)
   }
 }
 
