@@ -44,6 +44,11 @@ const CASES: readonly Case[] = [
 
 const TIMEOUTS = { connect: 150, headers: 200, idle: 200 }
 
+/** Only the case that is about it may run into the connect timeout, however busy the machine is. */
+function timeouts (code: string): typeof TIMEOUTS {
+  return code === 'FST_BALANCER_CONNECT_TIMEOUT' ? TIMEOUTS : { ...TIMEOUTS, connect: 10_000 }
+}
+
 /** Neither an address nor a port nor the system's words for an error. */
 function assertTellsNothing (t: Test, url: string, body: string): void {
   const { hostname, port } = new URL(url)
@@ -55,7 +60,7 @@ function assertTellsNothing (t: Test, url: string, body: string): void {
 for (const { what, url: start, status, code, cause } of CASES) {
   t.test(`${what} is a ${status} that names no upstream`, async t => {
     const url = await start(t)
-    const { app, request } = await gateway(t, { name: 'pool', targets: [url], timeouts: TIMEOUTS })
+    const { app, request } = await gateway(t, { name: 'pool', targets: [url], timeouts: timeouts(code) })
     const begun = performance.now()
     for (const method of ['GET', 'POST'] as const) {
       const response = await request('/some/path', { method, body: method === 'POST' ? 'x' : null })
