@@ -5,14 +5,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { named } from './kit/index.js'
+import { identity, tlsUpstream } from './kit/tls/index.js'
 
 const root = new URL('../', import.meta.url)
 const readme = readFileSync(new URL('README.md', root), 'utf8')
 
-const examples = [...readme.matchAll(/(?:<!-- run: (.+?) -->\n)?```js\n(.+?)```/gs)].map(([, requests, code]) => ({ requests, code: code ?? '' }))
+const examples = ['README.md', 'docs/migrating-from-http-proxy.md'].flatMap(page => [
+  ...readFileSync(new URL(page, root), 'utf8').matchAll(/(?:<!-- run: (.+?) -->\n)?```js\n(.+?)```/gs)
+]).map(([, requests, code]) => ({ requests, code: code ?? '' }))
 
-t.test('every JavaScript example in the README runs and answers', async t => {
-  t.ok(examples.length >= 5)
+t.test('every JavaScript example in the README, and for those who move, runs and answers', async t => {
+  t.ok(examples.length >= 8)
   // Beside this file, so that imports resolve as they do here.
   const directory = await mkdtemp(fileURLToPath(new URL('readme-', import.meta.url)))
   t.teardown(async () => { await rm(directory, { recursive: true }) })
@@ -24,11 +27,12 @@ t.test('every JavaScript example in the README runs and answers', async t => {
     }
     let runnable = code
     for (const port of new Set(code.match(/127\.0\.0\.1:\d+/g))) {
-      const { url } = await named(t, port)
+      const { url } = code.includes(`https://${port}`) ? await tlsUpstream(t, identity('server')) : await named(t, port)
       runnable = runnable.replaceAll(port, new URL(url).host)
     }
     runnable = runnable
       .replace("'fastify-balancer'", JSON.stringify(new URL('lib/index.ts', root).href))
+      .replaceAll('/etc/gateway/', fileURLToPath(new URL('kit/tls/', import.meta.url)))
       .replace('port: 8080', "port: 0, host: '127.0.0.1'")
       .replace('logger: true', 'logger: false')
       .replace('logger: {', "logger: { level: 'silent',")
@@ -71,7 +75,7 @@ t.test('the picture names what is there', async t => {
 })
 
 t.test('links within the repository lead somewhere', async t => {
-  const pages = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'examples/README.md']
+  const pages = ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/migrating-from-http-proxy.md', 'examples/README.md']
   for (const page of pages) {
     const text = readFileSync(new URL(page, root), 'utf8')
     for (const [, link] of text.matchAll(/\]\((?!https?:)([^)#]+)/g)) {

@@ -34,7 +34,7 @@ t.test('the numbers in the manual are the ones that hold', async t => {
     const stated = row?.split(' | ')[2]?.replaceAll('`', '').replaceAll("'", '"') ?? ''
     t.same(JSON.parse(stated), value, name)
   }
-  t.equal(Object.keys(actual).length, 14)
+  t.equal(Object.keys(actual).length, 16)
   t.equal(settings({ policy: 'first' }).panic, 0, 'a standby that is up is used however many are down')
 })
 

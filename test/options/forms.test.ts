@@ -21,8 +21,8 @@ t.test('the short form must have targets or an upstream, and not both', async t 
   const missing = 'targets: missing, must be a list of URLs; or give upstream, or pools and routes'
   for (const options of [{}, { prefix: '/x' }, { targets: undefined }, undefined]) await refuses(t, options, missing)
   await refuses(t, { upstream: URL_A, targets }, 'upstream: there are targets, must be left out')
-  await refuses(t, { upstream: '' }, "upstream: '', must not be empty")
-  await refuses(t, { upstream: [URL_A] }, `upstream: [ '${URL_A}' ], must be a text`)
+  await refuses(t, { upstream: '' }, "upstream: '', must be a URL; several are given as targets, among which a policy chooses")
+  await refuses(t, { upstream: [URL_A] }, `upstream: [ '${URL_A}' ], must be a URL; several are given as targets, among which a policy chooses`)
 })
 
 t.test('an unknown option at the top is refused with a list of those that there are', async t => {

@@ -20,6 +20,14 @@ export function options (): void {
   void app.register(balancer, { pools: { a: { targets } }, upstream: 'http://a' })
   // @ts-expect-error a route leads to a pool
   void app.register(balancer, { pools: { a: { targets } }, routes: [{ prefix: '/a' }] })
+  // @ts-expect-error upstreams are asked in HTTP/1.1
+  void app.register(balancer, { upstream: 'http://a', http2: true })
+  // @ts-expect-error no limit to connections
+  void app.register(balancer, { upstream: 'http://a', undici: { connections: 5 } })
+  // @ts-expect-error a tunnel can not connect again
+  void app.register(balancer, { upstream: 'http://a', websocket: true, wsReconnect: {} })
+  // @ts-expect-error belongs to the short form
+  void app.register(balancer, { pools: { a: { targets } }, routes: [{ pool: 'a', websocket: true, wsUpstream: 'ws://a' }] })
   // @ts-expect-error a pool has targets
   void app.register(balancer, { pools: { a: { retries: 1 } } })
 }
@@ -52,8 +60,12 @@ export const routes: RouteOptions[] = [
   { replyOptions: { retryDelay: () => null } },
   // @ts-expect-error via is a name or false
   { via: true },
-  // @ts-expect-error a route has no handler of its own
-  { handler: async () => 'x' },
+  // @ts-expect-error a handler is a function
+  { handler: 'x' },
+  // @ts-expect-error a tunnel does not read messages
+  { websocket: true, wsHooks: { onIncomingMessage () {} } },
+  // @ts-expect-error the pool makes the connections
+  { websocket: true, wsClientOptions: { rejectUnauthorized: false } },
   // @ts-expect-error a hook is a function
   { preHandler: 'authenticate' }
 ]

@@ -46,6 +46,28 @@ export async function registers (): Promise<void> {
   await app.register(balancer, { prefix: '/api', targets: ['http://a:3000'], retries: 0, bodyLimit: 1, httpMethods: ['GET'], routes: ['/', '/*'] })
   await app.register(balancer, { upstream: 'http://a:3000', name: 'one' })
   await app.register(balancer, () => ({ upstream: 'http://a:3000' }))
+  // What was written for @fastify/http-proxy.
+  await app.register(balancer, {
+    upstream: 'https://a:3000/base',
+    prefix: '/p',
+    http2: false,
+    undici: { headersTimeout: 1000, bodyTimeout: 1000, connectTimeout: 1000, pipelining: 1, tls: { rejectUnauthorized: false } },
+    disableRequestLogging: true,
+    beforeHandler: async request => { request.log.info('checked') },
+    handler: async (request, reply, dest, options) => reply.from(`${dest}/x`, { ...options, queryString: { url: request.url } }),
+    contentTypesToEncode: ['application/vnd.api+json'],
+    websocket: true,
+    wsUpstream: 'wss://b:3000',
+    wsClientOptions: {
+      headers: { 'x-key': 'k' },
+      rewriteRequestHeaders: (headers, request) => ({ ...headers, cookie: request.headers.cookie }),
+      queryString: (search, url, request) => search + url + request.method
+    },
+    wsHooks: {
+      onConnect ({ log }, source, target) { log.info([source.readable, target.writable]) },
+      onDisconnect ({ log }, source) { log.info(source.destroyed) }
+    }
+  })
   // Parts that are kept apart fit together, and constant ones too.
   const health: HealthOptions = { type: 'tcp', port: 9000 }
   const tls: TlsOptions = { rejectUnauthorized: false }
