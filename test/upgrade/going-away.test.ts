@@ -53,7 +53,7 @@ for (const [reason, act] of Object.entries(reasons)) {
     await until(() => closed().length === 2)
     t.same(closed(), [1001, 1001])
     await done
-    if (reason !== 'app.close') t.equal(inFlight(app), 0)
+    await until(() => inFlight(app) === 0)
     await until(() => log.some(({ msg }) => msg === 'WebSocket closed'))
     await until(() => clock.pending === 0)
   })
