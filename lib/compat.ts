@@ -88,6 +88,7 @@ export const clientOptionsSchema = {
   properties: {
     headers: {
       type: 'object',
+      propertyNames: rule('the name of a header field', value => /^[!#$%&'*+.^_`|~\dA-Z-]+$/i.test(String(value))),
       // May be a password.
       additionalProperties: rule('a text without line breaks', value => typeof value === 'string' && /^[\t\x20-\x7e\x80-\xff]*$/.test(value), true)
     },

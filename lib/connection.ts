@@ -122,6 +122,10 @@ class Wire {
   }
 
   #read (chunk: Buffer | null): Buffer | null {
+    // What came before a reset has been read, and is parsed first.
+    if (this.#readError !== undefined && this.#socket.readableLength === 0) {
+      process.nextTick((error: Error) => { this.#socket.destroy(error) }, this.#readError)
+    }
     if (chunk === null || this.#interim.passing) return chunk
     try {
       return this.#interim.take(chunk)
@@ -157,18 +161,20 @@ class Wire {
   }
 
   readonly #onEnd = (): void => {
-    const error = this.#readError ?? (this.#interim.passing ? undefined : this.#writeError)
+    const error = this.#interim.passing ? undefined : this.#writeError
     if (error !== undefined) this.#socket.destroy(error)
   }
 
   #destroy (destroy: Socket['destroy'], error: Error | undefined): Socket {
     const socket = this.#socket
-    if (isReset(error) && error.syscall === 'read' && socket.readableLength > 0) {
+    const reset = isReset(error) && error.syscall === 'read'
+    if (reset && socket.readableLength > 0) {
       this.#readError = error
-      socket.push(null)
       return socket
     }
-    return destroy.call(socket, error !== undefined && !isHarmless(error) && this.#isIdle() ? new errors.SocketError(error.message) : error)
+    // undici takes a reset for the end of an answer that has no other; in the middle of one, it is no end.
+    const renamed = error !== undefined && !isHarmless(error) && (this.#isIdle() || (reset && this.#interim.passing))
+    return destroy.call(socket, renamed ? Object.assign(new errors.SocketError(error.message), { cause: error }) : error)
   }
 }
 

@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import replyFrom, { type FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { BadOptionError } from './errors.js'
+import { BadOptionError, show } from './errors.js'
 import { answered, Forwarding, PLACEHOLDER, type ForwardingSettings, type Outgoing, type Respond } from './forwarding.js'
 import type { HeaderRecord } from './headers.js'
 import { climbs, rawUrl, type PrefixRewriter, type Rewritten } from './path.js'
@@ -78,7 +78,8 @@ export function forwarder (settings: ForwardSettings): Forward {
   const options = fromOptions(settings.replyOptions)
   const { handler } = settings
   const rewrite = (request: FastifyRequest): Rewritten => {
-    const url = settings.preRewrite?.(request.url, request.params, settings.prefix) ?? request.url
+    const url = settings.preRewrite === undefined ? request.url : settings.preRewrite(request.url, request.params, settings.prefix)
+    if (typeof url !== 'string') throw BadOptionError(`preRewrite: returned ${show(url)}, must return a URL`)
     return settings.rewrite(url, request.params as Record<string, string>)
   }
   if (handler === undefined) {

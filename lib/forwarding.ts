@@ -1,4 +1,4 @@
-import { ServerResponse, type OutgoingHttpHeaders } from 'node:http'
+import { ServerResponse, validateHeaderName, validateHeaderValue, type OutgoingHttpHeaders } from 'node:http'
 import { constants, type Http2Stream } from 'node:http2'
 import { Readable, type Duplex } from 'node:stream'
 import type { FastifyReplyFromHooks } from '@fastify/reply-from'
@@ -7,7 +7,7 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
 import { forwardedFacts } from './client.js'
 import type { WebSocketHooks } from './compat.js'
-import { BadRequestError, ClientGoneError, TooManyFieldsError, TransferCodingError, type GatewayError } from './errors.js'
+import { BadOptionError, BadRequestError, ClientGoneError, TooManyFieldsError, TransferCodingError, FailedError, show, type GatewayError } from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
 import { dropHopByHop, isEventStream, mergedLists, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
@@ -115,12 +115,18 @@ export class Forwarding implements Handler {
     if (coding !== undefined && /[^\s,].*[\s,]chunked[\s,]*$/is.test(coding)) throw TransferCodingError()
     if (repeatsHost(rawHeaders)) throw BadRequestError({ cause: new Error('there is more than one Host') })
     const host = preserveHost && request.host !== '' ? request.host : undefined
+    // What a parser has kept as bytes is sent as them, whatever reply-from would make of it.
+    if (this.#keptBytes !== undefined) Object.assign(client, { 'content-type': request.headers['content-type'], 'content-length': String(this.#keptBytes.length) })
     restoreAdded(client, request.raw)
     const headers = requestHeaders(client, { facts: forwardedFacts(request, forwarded), host, via: via === false ? undefined : `${httpVersion} ${via}` },
       headers => { settleUnderscores(headers, underscores, rawHeaders) })
     this.#headers = headers
     if (rewrite === undefined) return
-    this.#headers = Object.assign(Object.create(null), rewrite(request, headers)) as HeaderRecord
+    const rewritten: unknown = rewrite(request, headers)
+    if (typeof rewritten !== 'object' || rewritten === null || rewritten instanceof Promise) {
+      throw BadOptionError(`replyOptions.rewriteRequestHeaders: returned ${show(rewritten)}, must return the header fields`)
+    }
+    this.#headers = Object.assign(Object.create(null), rewritten) as HeaderRecord
     dropHopByHop(this.#headers)
     dropLookalikes(this.#headers, rawHeaders)
   }
@@ -128,7 +134,7 @@ export class Forwarding implements Handler {
   /** Called by reply-from with what it made of the request; `respond` is its way to answer the client. */
   send ({ path, method, body: given, headersTimeout, bodyTimeout }: Outgoing, respond: Respond): void {
     const { pool, keyOf, replyOptions } = this.#settings
-    const body = given === '' ? this.#unparsed() ?? this.#falsyJson() : given
+    const body = this.#keptBytes ?? (given === '' ? this.#unparsed() ?? this.#falsyJson() : given)
     const hasBody = body !== '' && body !== null && body !== undefined
     // A length without a body would leave the upstream waiting.
     if (!hasBody && this.#headers['content-length'] !== '0') delete this.#headers['content-length']
@@ -151,6 +157,12 @@ export class Forwarding implements Handler {
       ...(bodyTimeout === undefined ? undefined : { bodyTimeout })
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
+  }
+
+  /** The body, when one of the app's parsers has left it as it came. */
+  get #keptBytes (): Uint8Array | undefined {
+    const { body } = this.#request
+    return body instanceof Uint8Array && body.length > 0 && this.#settings.replyOptions.body === undefined ? body : undefined
   }
 
   /** A body that Fastify has passed over: those of GET and HEAD, and in HTTP/2 those that no header announces. */
@@ -209,7 +221,7 @@ export class Forwarding implements Handler {
     this.#answer(status, headers, body)
   }
 
-  onUpgrade (status: number, raw: Buffer[], upstream: Duplex): (() => void) | undefined {
+  onUpgrade (_status: number, raw: Buffer[], upstream: Duplex): (() => void) | undefined {
     this.#over = true
     const upgrade = this.#upgrade
     if (upgrade === undefined || isClosed(this.#reply)) {
@@ -220,19 +232,22 @@ export class Forwarding implements Handler {
     const { log } = this.#request
     const started = clock.now()
     const { raw: response } = this.#reply
+    let head: string
     try {
+      const protocol = upgraded(raw)
+      if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${protocol}`) })
       const headers = responseHeaders(raw)
-      response.writeHead(status, {
-        ...this.#reply.getHeaders(), ...(replyOptions.rewriteHeaders?.(headers, this.#request) ?? headers), connection: 'upgrade', upgrade: upgraded(raw)
+      head = switching({
+        ...this.#reply.getHeaders(), ...(replyOptions.rewriteHeaders?.(headers, this.#request) ?? headers), connection: 'upgrade', upgrade: protocol
       } as OutgoingHttpHeaders)
     } catch (error) {
       upstream.destroy()
       throw error
     }
     this.#reply.hijack()
-    response.flushHeaders()
     const { socket, early } = upgrade.take()
     response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
+    socket.write(head, 'latin1')
     const tunnel = new Tunnel(socket, upstream, early, {
       clock,
       idle: pool.timeouts.tunnel,
@@ -379,10 +394,26 @@ function callHook<Args extends unknown[]> (log: FastifyBaseLogger, name: string,
   }
 }
 
+/** A 101 with these fields. Node's own would write them as UTF-8. */
+function switching (fields: OutgoingHttpHeaders): string {
+  const lines = ['HTTP/1.1 101 Switching Protocols']
+  for (const [name, value] of Object.entries(fields)) {
+    // A hook's; what follows is no content.
+    if (/^(?:content-length|transfer-encoding)$/i.test(name)) continue
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each === undefined) continue
+      validateHeaderName(name)
+      validateHeaderValue(name, String(each))
+      lines.push(`${name}: ${each}`)
+    }
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
 /** What the upstream has switched to. */
 function upgraded (raw: Buffer[]): string {
   const at = raw.findIndex((name, i) => i % 2 === 0 && name.toString('latin1').toLowerCase() === 'upgrade')
-  return raw[at + 1]?.toString('latin1') ?? 'websocket'
+  return at === -1 ? '' : raw[at + 1]?.toString('latin1') ?? ''
 }
 
 /** The client's stream when it speaks HTTP/2. */

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { isRegExp } from 'node:util/types'
 import type { FastifyContextConfig, FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
@@ -314,7 +315,7 @@ const tlsProperties = {
   keyFile: text,
   passphrase: secret,
   reloadInterval: milliseconds,
-  servername: text,
+  servername: rule('a host name', value => isText(/^[a-z\d](?:[a-z\d._-]*[a-z\d.])?$/i)(value) && isIP(String(value)) === 0),
   rejectUnauthorized: flag
 } satisfies Record<keyof TlsOptions, object>
 

@@ -110,9 +110,9 @@ export class Target {
   #latency: number | undefined
   /** Connections that were upgraded, and how to end each in good order. */
   readonly #held = new Map<Duplex, () => void>()
-  /** Calls the end of the grace off. */
-  #retired: (() => void) | undefined
-  #graceOver = false
+  /** When the time of upgraded connections is over; undefined while the target gets traffic. */
+  #graceEnds: number | undefined
+  #cancelGrace: (() => void) | undefined
   #drained = false
   #down: string | undefined
 
@@ -204,20 +204,21 @@ export class Target {
    */
   hold (socket: Duplex, end: () => void): () => void {
     this.#held.set(socket, end)
-    // Opened while it was already too late for it.
-    if (this.#graceOver) end()
-    return () => { this.#held.delete(socket) }
+    // Opened when it was already too late for it.
+    if (this.#graceEnds !== undefined && this.#settings.clock.now() >= this.#graceEnds) end()
+    else this.#watchGrace()
+    return () => {
+      this.#held.delete(socket)
+      if (this.#held.size === 0) this.#stopGrace()
+    }
   }
 
-  /** Ends upgraded connections after the grace: no new ones come, and these might last for days. */
+  /** Ends upgraded connections after the grace, also those that open meanwhile: no new ones are wanted, and they might last for days. */
   retire (): void {
     const { clock, timeouts } = this.#settings
-    if (this.#retired !== undefined || timeouts.grace === 0) return
-    this.#retired = clock.after(timeouts.grace, () => {
-      this.#retired = undefined
-      this.#graceOver = true
-      for (const end of this.#held.values()) end()
-    })
+    if (timeouts.grace === 0) return
+    this.#graceEnds ??= clock.now() + timeouts.grace
+    this.#watchGrace()
   }
 
   /** Lets what is in flight finish, upgraded connections for as long as the grace, then closes every connection. */
@@ -231,7 +232,7 @@ export class Target {
 
   /** Closes every connection now; what is in flight fails with `error`. */
   async destroy (error: Error | null): Promise<void> {
-    this.#retired?.()
+    this.#stopGrace()
     for (const socket of this.#held.keys()) socket.destroy()
     await this.#connections?.destroy(error)
   }
@@ -240,10 +241,24 @@ export class Target {
     if (this.health === 'draining') {
       this.retire()
     } else {
-      this.#retired?.()
-      this.#retired = undefined
-      this.#graceOver = false
+      this.#graceEnds = undefined
+      this.#stopGrace()
     }
+  }
+
+  /** There is a timer only while there is something to end. */
+  #watchGrace (): void {
+    if (this.#graceEnds === undefined || this.#held.size === 0 || this.#cancelGrace !== undefined) return
+    const { clock } = this.#settings
+    this.#cancelGrace = clock.after(this.#graceEnds - clock.now(), () => {
+      this.#cancelGrace = undefined
+      for (const end of this.#held.values()) end()
+    })
+  }
+
+  #stopGrace (): void {
+    this.#cancelGrace?.()
+    this.#cancelGrace = undefined
   }
 
   snapshot (): TargetSnapshot {

@@ -26,7 +26,7 @@ export function announcedTrailers (value: string): string {
 
 /** Whether `TE` says that the client understands trailers (RFC 9110 §10.1.4). */
 export function wantsTrailers (te: string): boolean {
-  return /(?:^|,)\s*trailers\s*(?:[,;]|$)/i.test(te)
+  return /(?:^|,)\s*trailers\s*(?:;(?!\s*q=0(?:\.0*)?\s*(?:,|$))|,|$)/i.test(te)
 }
 
 function text (bytes: Buffer | string | undefined): string {

@@ -142,9 +142,12 @@ function keepOrdinary (server: Server & { shouldUpgradeCallback?: (request: Inco
   if (before !== undefined) server.shouldUpgradeCallback = request => !hasBody(request) && before.call(server, request)
 }
 
-/** A WebSocket handshake has no body (RFC 6455 §4.1); what came as one would otherwise be sent as frames. */
+/**
+ * A WebSocket handshake has no body (RFC 6455 §4.1); what came as one would otherwise be sent as frames. HTTP/1.0 has no
+ * upgrades (RFC 9110 §7.8).
+ */
 function asksForWebSocket (request: IncomingMessage): boolean {
-  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket' && !hasBody(request)
+  return request.method === 'GET' && request.httpVersion !== '1.0' && request.headers.upgrade?.toLowerCase() === 'websocket' && !hasBody(request)
 }
 
 function hasBody ({ headers }: IncomingMessage): boolean {

@@ -16,5 +16,5 @@ t.test('what is announced is what may be passed on', async t => {
 
 t.test('trailers are for clients that ask for them', async t => {
   for (const te of ['trailers', 'gzip, trailers', 'Trailers;q=1', 'trailers, gzip']) t.ok(wantsTrailers(te), te)
-  for (const te of ['', 'gzip', 'x-trailers', 'trailersx', 'undefined']) t.notOk(wantsTrailers(te), te)
+  for (const te of ['', 'gzip', 'x-trailers', 'trailersx', 'trailers;q=0', 'trailers; q=0.0, gzip', 'undefined']) t.notOk(wantsTrailers(te), te)
 })

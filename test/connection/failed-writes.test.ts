@@ -7,15 +7,17 @@ import { answer } from './kit.js'
 t.test('an answer whose reader waits is read to its end although the connection was reset behind it', async t => {
   const body = 'x'.repeat(20_000)
   for (let run = 0; run < 50; run++) {
+    let closed = false
     const url = await rawUpstream(t, socket => {
+      socket.on('close', () => { closed = true })
       socket.once('data', () => { socket.write(answer('200 OK', body), () => { setTimeout(() => { socket.resetAndDestroy() }, 2) }) })
     })
-    const { connection: subject, sockets } = connection(t, to(url))
+    const { connection: subject } = connection(t, to(url))
     const received = new Received(true)
     subject.dispatch(GET, received)
-    await until(() => received.status === 200)
-    // Node has no word for an end that was seen and not yet read.
-    await until(() => (sockets[0] as unknown as { _readableState: { ended: boolean } })._readableState.ended || sockets[0]?.destroyed === true)
+    await until(() => received.status === 200 && closed)
+    // Nothing tells of a reset that is kept back; most have come by now, and the order makes no difference.
+    await new Promise(resolve => { setTimeout(resolve, 5) })
     received.resume()
     await until(() => received.ended !== undefined)
     t.equal(received.ended, true)
@@ -37,7 +39,24 @@ t.test('an answer that is cut by a reset while its reader waits fails with the r
   received.resume()
   await until(() => received.ended !== undefined)
   t.equal(received.text, 'half')
-  t.match(received.ended, { code: 'ECONNRESET' })
+  t.match(received.ended, { message: 'read ECONNRESET', cause: { code: 'ECONNRESET' } })
+})
+
+t.test('an answer that only the end of its connection would end is not ended by a reset', async t => {
+  for (const paused of [false, true]) {
+    const socket = new Fake()
+    const { connection: subject } = connection(t, () => socket)
+    const received = new Received(paused)
+    subject.dispatch(GET, received)
+    await until(() => received.connection !== undefined && socket.listenerCount('readable') > 0)
+    await new Promise(resolve => { setImmediate(resolve) })
+    socket.push('HTTP/1.1 200 OK\r\n\r\nhalf of ')
+    await until(() => received.status === 200)
+    socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' }))
+    received.resume()
+    await until(() => received.ended !== undefined)
+    t.match(received.ended, { message: 'read ECONNRESET' })
+  }
 })
 
 t.test('a failed write without an answer is an error after a second, and nothing more is read of the upload', async t => {

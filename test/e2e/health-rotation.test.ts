@@ -19,12 +19,16 @@ interface Load {
   readonly end: () => Promise<number>
 }
 
+/** More than this under way at once, and the machine is too slow for the rate: a client that went on would measure its own backlog. */
+const MOST_PENDING = 100
+
 /** Requests by the clock, whether or not the ones before have been answered. */
 function load (t: Test, { request }: Gateway, perSecond: number): Load {
   const answers: Record<string, number> = {}
   const failures: unknown[] = []
   const pending = new Set<Promise<void>>()
-  const started = performance.now()
+  let last = performance.now()
+  let due = 0
   let sent = 0
 
   async function send (): Promise<void> {
@@ -36,8 +40,12 @@ function load (t: Test, { request }: Gateway, perSecond: number): Load {
   }
 
   const timer = setInterval(() => {
-    const due = (performance.now() - started) / 1000 * perSecond
-    for (; sent < due; sent++) {
+    const now = performance.now()
+    due += (now - last) / 1000 * perSecond
+    last = now
+    for (; due >= 1; due--) {
+      if (pending.size >= MOST_PENDING) continue
+      sent++
       const one = send().catch((error: unknown) => { failures.push(error) }).finally(() => { pending.delete(one) })
       pending.add(one)
     }

@@ -189,3 +189,20 @@ t.test('an option that throws makes a 500 for that request, and the next one is 
     t.equal(statusCode, 200, option)
   }
 })
+
+t.test('an option that returns something else makes a 500 that names it', async t => {
+  const { url, hits } = await named(t, 'a')
+  const anything = (value: unknown): never => (() => value) as never
+  for (const [name, options] of [
+    ['replyOptions.rewriteRequestHeaders', { replyOptions: { rewriteRequestHeaders: anything(undefined) } }],
+    ['replyOptions.rewriteRequestHeaders', { replyOptions: { rewriteRequestHeaders: anything(Promise.resolve({})) } }],
+    ['preRewrite', { preRewrite: anything(undefined) }],
+    ['preRewrite', { preRewrite: anything(Promise.resolve('/')) }]
+  ] as const) {
+    const { request } = await gateway(t, { targets: [url], ...options })
+    const { statusCode, body } = await request('/')
+    t.equal(statusCode, 500)
+    t.match(await body.json(), { code: 'FST_BALANCER_BAD_OPTION', message: new RegExp(`^${name.replace('.', '\\.')}: returned .*, must return`) })
+  }
+  t.equal(hits(), 0)
+})

@@ -118,7 +118,7 @@ async function ask (wire: Wire, { method, trailers, response: generated, fault }
   if (pool === 'sound') {
     checkSame(generated, answer, method, token)
   } else if (answer.complete && !isOwnError(answer)) {
-    // Where only the end of the connection tells that of the body, nobody can tell.
+    // Where only the end of the connection tells that of the body, nobody can tell; libuv takes a reset in the packet of the last bytes for an end.
     assert(fault.kind !== 'cut' || !told || isBodyless(method, generated.status), `a cut answer has arrived as whole: ${answer.status}`)
   } else if (answer.complete) {
     assert(answer.status === 502, `answered ${answer.status} ${answer.body}`)

@@ -7,12 +7,15 @@ const PATIENCE = 10_000
 /** One end of a connection, as bytes. */
 export class Wire {
   readonly #socket: Socket
+  readonly #patience: number
   #text = ''
   #over = false
   #wake: () => void = () => {}
 
-  constructor (socket: Socket) {
+  /** @param patience in milliseconds, see `read` */
+  constructor (socket: Socket, patience = PATIENCE) {
     this.#socket = socket
+    this.#patience = patience
     socket.setNoDelay(true)
     // Resets are part of the play.
     socket.on('error', () => {})
@@ -55,7 +58,7 @@ export class Wire {
   /**
    * The next message; undefined when the connection ended without one.
    *
-   * @throws when nothing comes for 10 s, and what `parse` throws
+   * @throws when nothing comes for as long as patience lasts, and what `parse` throws
    */
   async read<M> (parse: (text: string, over: boolean) => Parsed<M>): Promise<M | undefined> {
     for (;;) {
@@ -76,7 +79,7 @@ export class Wire {
 
   async #change (): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => { reject(new Error(`nothing for ${PATIENCE} ms, after ${JSON.stringify(this.#text.slice(0, 300))}`)) }, PATIENCE)
+      const timer = setTimeout(() => { reject(new Error(`nothing for ${this.#patience} ms, after ${JSON.stringify(this.#text.slice(0, 300))}`)) }, this.#patience)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()

@@ -1,12 +1,11 @@
-import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { digest, until, upstream, type Upstream } from '../kit/index.js'
+import { digest, until, upstream } from '../kit/index.js'
+import { gatewayProcess, waitingBytes, warmed, warming, type GatewayProcess } from './measured.js'
 
 const MIB = 2 ** 20
 
@@ -26,13 +25,6 @@ export interface Figures {
   readonly taken: number
   readonly waiting: number
   readonly grown: number
-}
-
-interface GatewayProcess {
-  readonly port: number
-  /** Ports of both hops. */
-  readonly ports: readonly number[]
-  readonly figures: () => Promise<{ readonly rss: number, readonly inFlight: number }>
 }
 
 /** A sender that is paused by nothing but backpressure. */
@@ -81,64 +73,10 @@ export function mib (bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`
 }
 
-/** What the connections of these local ports hold, sent and not read; 0 where the system does not tell. */
-function waitingBytes (ports: readonly number[]): number {
-  let lines: string[] = []
-  try {
-    lines = readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1)
-  } catch {}
-  let bytes = 0
-  for (const line of lines) {
-    const [, local = '', remote = '', , queues = ''] = line.trim().split(/\s+/)
-    if (![local, remote].some(end => ports.includes(parseInt(end.split(':')[1] ?? '', 16)))) continue
-    for (const queue of queues.split(':')) bytes += parseInt(queue, 16)
-  }
-  return bytes
-}
-
 async function expectedSha (bytes: number): Promise<string> {
   const hash = createHash('sha256')
   for (let left = bytes; left > 0; left -= PIECE.length) hash.update(left < PIECE.length ? PIECE.subarray(0, left) : PIECE)
   return hash.digest('hex')
-}
-
-async function gatewayProcess (t: Test, target: Upstream): Promise<GatewayProcess> {
-  const child = fork(new URL('gateway-process.ts', import.meta.url), { execArgv: ['--import=tsx'], stdio: 'inherit' })
-  t.teardown(async () => {
-    const exited = once(child, 'exit')
-    child.disconnect()
-    const timer = setTimeout(() => { child.kill('SIGKILL') }, 5000)
-    await exited
-    clearTimeout(timer)
-  })
-  child.send({ target: target.url })
-  const [{ port }] = await once(child, 'message') as [{ port: number }]
-  return {
-    port,
-    ports: [port, target.port],
-    figures: async () => {
-      child.send({})
-      const [figures] = await once(child, 'message') as [{ rss: number, inFlight: number }]
-      return figures
-    }
-  }
-}
-
-/** Lets the gateway's heap and buffers take their usual size, and returns what it has then. */
-async function warmed ({ port, figures }: GatewayProcess): Promise<number> {
-  for (const path of ['/warm', '/warm?chunked', '/warm', '/warm?chunked']) {
-    const request = httpRequest({ port, host: '127.0.0.1', path, method: 'POST', agent: false })
-    request.end(Buffer.alloc(8 * MIB))
-    const [response] = await once(request, 'response') as [IncomingMessage]
-    await digest(response)
-  }
-  return (await figures()).rss
-}
-
-/** Answers `/warm` with as much as came. */
-function warming (request: IncomingMessage, response: ServerResponse): void {
-  if (request.url === '/warm') response.setHeader('content-length', 8 * MIB)
-  void digest(request).then(({ bytes }) => { response.end(Buffer.alloc(bytes)) })
 }
 
 /** A response to a client that does not read. */

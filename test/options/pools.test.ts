@@ -82,7 +82,9 @@ t.test('TLS options must be PEM, and are never repeated', async t => {
   t.equal(broken.message, 'pools.users.tls.cert: must hold certificates in PEM, each of them whole')
   t.notMatch(broken.message, /hunter2/)
   for (const tls of [half, [half], null]) await refuses(t, pool({ tls }), 'pools.users.tls: must be an object')
-  await refuses(t, pool({ tls: { servername: '' } }), "pools.users.tls.servername: '', must not be empty")
+  for (const servername of ['', '127.0.0.1', '::1', 'a b', '-a']) {
+    await refuses(t, pool({ tls: { servername } }), `pools.users.tls.servername: '${servername}', must be a host name`)
+  }
 })
 
 t.test('an observer must have a function that can be called', async t => {

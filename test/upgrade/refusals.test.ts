@@ -102,3 +102,25 @@ t.test('after a refusal the next client is served', async t => {
     await opened(t, `${front}/ws/yes`)
   }
 })
+
+t.test('an upstream that switches to something else has failed', async t => {
+  for (const protocol of ['Upgrade: h2c\r\n', '']) {
+    const target = await answering(t, `HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n${protocol}\r\n`)
+    const { app, port } = await gateway(t, { prefix: '/ws', targets: [target], websocket: true })
+    const client = await rawClient(t, port)
+    await client.send(handshake('/ws'))
+    const [answer] = await client.responses('GET')
+    t.equal(answer?.status, 502)
+    await until(() => inFlight(app) === 0)
+  }
+})
+
+t.test('HTTP/1.0 has no upgrades', async t => {
+  const { url, requests } = await echoing(t)
+  const { port } = await gateway(t, { prefix: '/ws', targets: [url], websocket: true })
+  const client = await rawClient(t, port)
+  await client.send(handshake('/ws').replace('HTTP/1.1', 'HTTP/1.0'))
+  const [answer] = await client.responses('GET')
+  t.equal(answer?.status, 426)
+  t.same(requests, [])
+})
