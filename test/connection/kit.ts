@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, type AddressInfo, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { createServer } from 'node:tls'
 import type { Test } from 'tap'
 import { gateway, rawUpstream, until, type Gateway } from '../kit/index.js'
+import { listening } from '../kit/listening.js'
 
 /** Bytes of an upload that an upstream reads before it answers. */
 export const ENOUGH = 10_000
@@ -46,22 +47,11 @@ export async function answersEarly (
 
 /** A server of bytes behind TLS. */
 export async function tlsUpstream (t: Test, script: (socket: Socket) => void): Promise<string> {
-  const sockets = new Set<Socket>()
   const server = createServer({ cert: pem('cert.pem'), key: pem('key.pem') }, socket => {
-    sockets.add(socket)
-    socket.on('close', () => { sockets.delete(socket) })
     socket.on('error', () => {})
     script(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `https://127.0.0.1:${await listening(t, server)}`
 }
 
 function pem (name: string): Buffer {

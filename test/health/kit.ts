@@ -1,9 +1,8 @@
 /** What the tests of probes and of membership share: pools without an app around them, and targets under TLS. */
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer as createTlsServer } from 'node:https'
 import type { RequestListener, Server } from 'node:http'
-import type { AddressInfo, Server as TcpServer } from 'node:net'
+import type { Server as TcpServer } from 'node:net'
 import type { Test } from 'tap'
 import { systemClock, type Clock } from '../../lib/clock.js'
 import type { Probe } from '../../lib/health/active.js'
@@ -12,6 +11,7 @@ import { poolSettings } from '../../lib/options.js'
 import { Pool } from '../../lib/pool.js'
 import { Target, type TargetSnapshot } from '../../lib/target.js'
 import { until } from '../kit/index.js'
+import { listening } from '../kit/listening.js'
 
 /** Self-signed for localhost and 127.0.0.1; good until 2120. */
 export const CERT = readFileSync(new URL('../kit/tls/cert.pem', import.meta.url))
@@ -101,14 +101,6 @@ export async function tlsUpstream (t: Test, listener: RequestListener): Promise<
   const server = createTlsServer({ cert: CERT, key: KEY }, listener)
   // Handshakes that are turned down are part of the play.
   server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listening(t, server)
   return { url: `https://127.0.0.1:${port}`, port, server }
 }

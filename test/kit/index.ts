@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import { Agent, type Dispatcher } from 'undici'
+import { listening } from './listening.js'
 import balancer, { type BalancerOptions } from '../../lib/index.js'
 
 process.on('warning', warning => { throw warning })
@@ -89,23 +90,10 @@ export function sha256 (bytes: Buffer): string {
 
 /** A server of bytes: `script` gets every connection. */
 export async function rawUpstream (t: Test, script: (socket: Socket) => void): Promise<string> {
-  const sockets = new Set<Socket>()
-  const server = createTcpServer(socket => {
-    sockets.add(socket)
-    socket.on('close', () => { sockets.delete(socket) })
-    // Resets are part of the play.
-    socket.on('error', () => {})
-    script(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const server = createTcpServer()
+  const port = await listening(t, server)
+  server.on('connection', script)
+  return `http://127.0.0.1:${port}`
 }
 
 /** A server of bytes that sends `answer` for the first thing it is sent on each connection. */

@@ -1,7 +1,8 @@
 /** Both ends of a connection as bytes, one character each (latin1): what exactly is sent, and what exactly came. */
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { listening } from './listening.js'
 import { parseRequest, parseResponse, Violation, type RawRequest, type RawResponse } from './raw-parse.js'
 import { RawSocket } from './raw-socket.js'
 
@@ -108,15 +109,7 @@ export async function rawServer (t: Test, script: (connection: RawConnection, in
     connections.push(connection)
     void (async () => { await script(connection, connections.length - 1) })().catch((error: unknown) => { failures.push(String(error)) })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const connection of connections) connection.destroy()
-    await closed
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listening(t, server)
   return {
     url: `http://127.0.0.1:${port}`,
     port,

@@ -1,12 +1,11 @@
 /** TLS upstreams with the certificates of this directory. README.md says what each is for. */
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { RequestListener } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { listening } from '../listening.js'
 
 type Name = 'cert' | 'key' | `${'server' | 'wrong-name' | 'expired' | 'other' | 'client' | 'client2'}${'' | '-key'}` |
   'ca' | 'other-ca' | 'client-ca' | 'client-key-encrypted'
@@ -62,15 +61,7 @@ export async function tlsUpstream (t: Test, options: ServerOptions, listener: Re
   })
   // Handshakes that are turned down are part of the play.
   server.on('tlsClientError', () => {})
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listening(t, server)
   return { port, url: `https://127.0.0.1:${port}`, named: `https://localhost:${port}`, server, handshakes, hits: () => hits }
 }
 
@@ -82,17 +73,7 @@ export async function tlsSink (t: Test, options: TlsOptions): Promise<{ readonly
     socket.on('error', () => {})
   })
   server.on('tlsClientError', () => {})
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => { sockets.add(socket) })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    for (const socket of sockets) socket.destroy()
-    await closed
-  })
-  const { port } = server.address() as AddressInfo
+  const port = await listening(t, server)
   return { url: `https://127.0.0.1:${port}`, named: `https://localhost:${port}`, bytes: () => bytes }
 }
 
