@@ -8,6 +8,8 @@ export interface Row {
   readonly name: string
   readonly bytes: string
   readonly expected: readonly string[] | 'refused' | 'unfinished'
+  /** Versions of Node differ about it. */
+  readonly orRefused?: true
   /** Nothing follows. */
   readonly alone?: true
 }
@@ -47,7 +49,7 @@ export const LENGTHS: readonly Row[] = [
   post('two different lengths', 'Content-Length: 2\r\nContent-Length: 3\r\n', 'hi'),
   post('the length below another name', 'Content_Length: 100\r\nContent-Length: 2\r\n', 'hi', PASSED),
   post('a space before the colon of the length', 'Content-Length : 2\r\n', 'hi'),
-  length(' 2', PASSED), length('2', PASSED), length('   2   ', PASSED), length(' 2\t'), length(' 002', PASSED),
+  length(' 2', PASSED), length('2', PASSED), length('   2   ', PASSED), { ...length(' 2\t', PASSED), orRefused: true }, length(' 002', PASSED),
   length(' +2'), length(' -2'), length(' 2,2'), length(' 2, 2'), length(' 2 2'), length(' 0x2'), length(' 2.0'), length(' 2_0'), length(' 2e0'), length(''), length(' "2"'),
   length(' 99999999999999999999999'), length(' 18446744073709551618'), length(' \x0b2'), length(' 2\x0c'), length(' 2;'), length(' \xb2'), length(' two')
 ]
