@@ -10,7 +10,7 @@ import type { WebSocketHooks } from './compat.js'
 import { BadOptionError, BadRequestError, ClientGoneError, TooManyFieldsError, TransferCodingError, FailedError, show, type GatewayError } from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
-import { dropHopByHop, isEventStream, mergedLists, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
+import { dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
 import type { KeyReader } from './key.js'
 import { movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
@@ -234,7 +234,7 @@ export class Forwarding implements Handler {
     const { raw: response } = this.#reply
     let head: string
     try {
-      const protocol = upgraded(raw)
+      const protocol = rawValue(raw, 'upgrade') ?? ''
       if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${protocol}`) })
       const headers = responseHeaders(raw)
       head = switching({
@@ -327,8 +327,7 @@ export class Forwarding implements Handler {
   #announced (raw: Buffer[]): string {
     const { httpVersion, headers } = this.#request.raw
     if (httpVersion === '1.0' || !wantsTrailers(String(headers.te))) return ''
-    const at = raw.findIndex((name, i) => i % 2 === 0 && name.length === 7 && name.toString('latin1').toLowerCase() === 'trailer')
-    return at === -1 ? '' : announcedTrailers(raw[at + 1]?.toString('latin1') ?? '')
+    return announcedTrailers(rawValue(raw, 'trailer') ?? '')
   }
 
   #passTrailers (raw: Trailers): void {
@@ -408,12 +407,6 @@ function switching (fields: OutgoingHttpHeaders): string {
     }
   }
   return `${lines.join('\r\n')}\r\n\r\n`
-}
-
-/** What the upstream has switched to. */
-function upgraded (raw: Buffer[]): string {
-  const at = raw.findIndex((name, i) => i % 2 === 0 && name.toString('latin1').toLowerCase() === 'upgrade')
-  return at === -1 ? '' : raw[at + 1]?.toString('latin1') ?? ''
 }
 
 /** The client's stream when it speaks HTTP/2. */

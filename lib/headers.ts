@@ -163,14 +163,16 @@ function listOf (value: string): string[] {
 
 /** The announced length of a body in bytes, or -1 when there is none to rely on. */
 export function contentLength (raw: RawHeaders): number {
+  const value = rawValue(raw, 'content-length')
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1
+}
+
+/** The value of the first field with this lower-case name. */
+export function rawValue (raw: RawHeaders, name: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]
-    if (name?.length === 14 && latin1(name).toLowerCase() === 'content-length') {
-      const value = latin1(raw[i + 1])
-      return /^\d{1,15}$/.test(value) ? Number(value) : -1
-    }
+    if (raw[i]?.length === name.length && latin1(raw[i]).toLowerCase() === name) return latin1(raw[i + 1])
   }
-  return -1
+  return undefined
 }
 
 /** Whether a body has been coded in a way that the next hop would not be told of: only `chunked` is taken off on the way. */
@@ -184,11 +186,7 @@ export function hasUnknownCoding (raw: RawHeaders): boolean {
 
 /** Whether a body is a stream of server-sent events, whatever the parameters of its type. */
 export function isEventStream (raw: RawHeaders): boolean {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]
-    if (name?.length === 12 && latin1(name).toLowerCase() === 'content-type') return /^text\/event-stream\s*(?:;|$)/i.test(latin1(raw[i + 1]))
-  }
-  return false
+  return /^text\/event-stream\s*(?:;|$)/i.test(rawValue(raw, 'content-type') ?? '')
 }
 
 /** The value of the first cookie with this name, undecoded. */
