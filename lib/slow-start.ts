@@ -1,0 +1,36 @@
+export interface SlowStartSettings {
+  /** Milliseconds until a target gets its whole share. */
+  readonly window: number
+  /** The share that it starts with, above 0: with nothing at all it would never warm up. */
+  readonly minimum: number
+  /** 1 grows in a straight line, more gives more at once, less holds back longer. */
+  readonly aggression: number
+}
+
+/** The curve would start at nothing; the first second counts as one. */
+const FIRST = 1000
+
+/** What share of its weight a target gets `elapsed` milliseconds after it came up. Envoy's curve. */
+export function slowStartFactor (elapsed: number, { window, minimum, aggression }: SlowStartSettings): number {
+  return Math.min(1, Math.max(minimum, (Math.max(elapsed, FIRST) / window) ** (1 / aggression)))
+}
+
+/** Fractions do not add up to a whole exactly: ten times 0.1 is a little less than 1. */
+const ROUNDING = 1e-9
+
+/**
+ * Lets a share of calls through, evenly spread and without dice: a third is every third call. Each call earns its share
+ * and is let through when that makes a whole, so the first one never goes ahead of its share.
+ */
+export class Turns {
+  #credit = 0
+
+  /** @param share may differ from call to call; from 1 on everything is let through, and leaves the credit as it is */
+  take (share: number): boolean {
+    if (share >= 1) return true
+    this.#credit += share
+    if (this.#credit < 1 - ROUNDING) return false
+    this.#credit -= 1
+    return true
+  }
+}
