@@ -1,11 +1,12 @@
 import type { Duplex } from 'node:stream'
 import { errors } from 'undici'
-import { contentLength, hasUnknownCoding, isEventStream } from './headers.js'
+import { contentLength, hasUnknownCoding, isEventStream, rawValue } from './headers.js'
 import { isRefused } from './errors.js'
 import type { Carried, Connection } from './connection.js'
 import type { Handler, Trailers } from './handler.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
 import type { Clock } from './clock.js'
+import { retryAfter } from './retry-after.js'
 import type { Target } from './target.js'
 
 /**
@@ -18,14 +19,37 @@ export const WHOLE_RESPONSE_LIMIT = 16 * 1024
 /** What is above is no status (RFC 9110 §15), and no server can pass it on. */
 const LAST_STATUS = 599
 
+/** Milliseconds for which a target is drained that asks for it without saying for how long. */
+const DRAIN_DEFAULT = 60_000
+
+/** What is the same for every attempt of an exchange. Times in milliseconds, 0 is no limit. */
+export interface AttemptSettings {
+  readonly clock: Clock
+  /** Until the final response headers, from the pick of the target on. */
+  readonly try: number
+  /** Until the final response headers, from the end of the request on. */
+  readonly headers: number
+  /** Between two pieces of an answer. */
+  readonly idle: number
+  /** Field of an answer by which its target asks to be drained, in lower case; undefined when none is heeded. */
+  readonly drainHeader: string | undefined
+}
+
+/** An outcome with an answer. */
+export type Answered = Extract<Outcome, { kind: 'answered' }>
+
 /** What an attempt reports to, and asks, the exchange that it belongs to. */
 export interface AttemptOwner {
   readonly method: string
   readonly handler: Handler
   /** The lines of `request.attempts`; an attempt adds its own as soon as there is something to say. */
   readonly attempts: AttemptRecord[]
+  /** The head of a final answer has come. */
+  heard (attempt: Attempt, answer: Answered): void
   /** An answer is ready to be passed on, whole or from its headers on: true takes it, false gives it up. */
-  accept (status: number, latency: number): boolean
+  accept (attempt: Attempt, answer: Answered): boolean
+  /** The answer that is being passed on has no end in sight. */
+  becameStream (): void
   /** The handler can not go on. */
   abort (error: Error): void
   /** The attempt is over, `outcome` says how. Called once. */
@@ -46,36 +70,43 @@ interface Head {
  */
 export class Attempt implements Handler, Carried {
   readonly target: Target
+  /** The era of its target in which it was begun. */
+  readonly era: number
   /** Set by the connection that is to send it. */
   connection: Connection | undefined
   readonly #owner: AttemptOwner
-  readonly #clock: Clock
+  readonly #settings: AttemptSettings
   readonly #settleTarget: (outcome: Outcome) => void
   readonly #started: number
-  /** Milliseconds of silence that end an answer; 0 is no limit. */
-  readonly #idle: number
   #record: { -readonly [Key in keyof AttemptRecord]: AttemptRecord[Key] } | undefined
   #state: 'unsent' | 'sent' | 'answered' | 'settled' = 'unsent'
   #abort: ((reason?: Error) => void) | undefined
   /** A final head that is held back until its body is whole. */
   #held: Head | undefined
   #chunks: Buffer[] = []
-  #status = 0
-  #latency = 0
-  #cancelTimer: () => void = () => {}
+  #answer: Answered | undefined
+  /** Of `try`. */
+  #cancelTry: () => void = nothing
+  /** Of `headers` before the head of an answer, and of `idle` after it. */
+  #cancelTimer: () => void = nothing
+  #endStream: () => void = nothing
   /** When the last piece came. */
   #active = 0
   /** The reader has asked to wait, and is to blame for the silence. */
   #paused = false
 
-  constructor (target: Target, owner: AttemptOwner, clock: Clock, idle: number) {
-    this.#idle = idle
+  constructor (target: Target, owner: AttemptOwner, settings: AttemptSettings) {
     this.target = target
+    this.era = target.standing.era
     this.#owner = owner
-    this.#clock = clock
-    this.#started = clock.now()
+    this.#settings = settings
+    this.#started = settings.clock.now()
     this.#settleTarget = target.begin()
+    if (settings.try > 0) this.#cancelTry = settings.clock.after(settings.try, () => { this.#giveUp(new errors.HeadersTimeoutError()) })
   }
+
+  /** Whether a final answer has begun to come. */
+  get answered (): boolean { return this.#answer !== undefined }
 
   /** Gives the attempt up because nobody wants its answer any more. */
   cancel (error: Error): void {
@@ -100,26 +131,26 @@ export class Attempt implements Handler, Carried {
       return true
     }
     this.#state = 'answered'
-    this.#status = status
-    this.#active = this.#clock.now()
-    this.#latency = this.#active - this.#started
+    const answer = this.#heard(status, headers)
     // Events may be hours apart.
-    if (this.#idle > 0 && !isEventStream(headers)) this.#watch(this.#idle)
+    const endless = isEventStream(headers)
+    if (this.#settings.idle > 0 && !endless) this.#watch(this.#settings.idle)
     if (this.#isSmall(status, headers)) {
       this.#held = { status, headers, statusText }
       return true
     }
-    if (!this.#owner.accept(status, this.#latency)) {
-      this.#settle(this.#answered())
+    if (!this.#owner.accept(this, answer)) {
+      this.#settle(answer)
       this.#abort?.(new Error('answer given up for another attempt'))
       return true
     }
-    this.#note({ kind: 'answered', status, latency: this.#latency })
+    this.#note(answer)
+    if (endless) this.#becomeStream()
     return this.#paced(() => this.#owner.handler.onHeaders(status, headers, () => { this.#resume(resume) }, statusText))
   }
 
   onData (chunk: Buffer): boolean {
-    this.#active = this.#clock.now()
+    this.#active = this.#settings.clock.now()
     if (this.#held === undefined) return this.#paced(() => this.#owner.handler.onData(chunk))
     this.#chunks.push(chunk)
     return true
@@ -128,7 +159,7 @@ export class Attempt implements Handler, Carried {
   onComplete (trailers: Trailers): void {
     const head = this.#held
     if (head === undefined) {
-      this.#settle(this.#answered())
+      if (this.#answer !== undefined) this.#settle(this.#answer)
       this.#finish(trailers)
     } else {
       this.#passOnWhole(head, trailers)
@@ -142,23 +173,27 @@ export class Attempt implements Handler, Carried {
       this.#passOnWhole(this.#held, [])
       return
     }
-    if (this.#state === 'unsent') this.#settle({ kind: isRefused(error) ? 'aborted' : 'unsent', error })
-    else if (this.#state === 'sent' || this.#held !== undefined) this.#settle({ kind: 'failed', error })
-    else this.#settle({ kind: 'broken', error })
+    if (this.#state === 'unsent' && isRefused(error)) this.#settle({ kind: 'aborted', error })
+    else if (this.#state === 'sent' && isLost(error) && this.connection?.stale === true) this.#settle({ kind: 'failed', error, stale: true })
+    else this.#settle(this.#failure(error))
   }
 
   /** The connection now belongs to the caller; the attempt lasts until it closes. */
   onUpgrade (status: number, headers: Buffer[], socket: Duplex): void {
-    this.#status = status
-    this.#latency = this.#clock.now() - this.#started
     this.#state = 'answered'
-    this.#owner.accept(status, this.#latency)
-    this.#note({ kind: 'answered', status, latency: this.#latency })
+    const answer = this.#heard(status, headers)
+    if (!this.#owner.accept(this, answer)) {
+      this.#settle(answer)
+      socket.destroy()
+      return
+    }
+    this.#note(answer)
+    this.#becomeStream()
     const end = this.#guarded(() => this.#owner.handler.onUpgrade?.(status, headers, socket))
     const release = this.target.hold(socket, typeof end === 'function' ? end : () => { socket.destroy() })
     socket.once('close', () => {
       release()
-      this.#settle(this.#answered())
+      this.#settle(answer)
     })
   }
 
@@ -168,6 +203,8 @@ export class Attempt implements Handler, Carried {
   }
 
   onRequestSent (): void {
+    const { clock, headers } = this.#settings
+    if (headers > 0 && this.#state === 'sent') this.#cancelTimer = clock.after(headers, () => { this.#giveUp(new errors.HeadersTimeoutError()) })
     const { handler } = this.#owner
     if (handler.onRequestSent !== undefined) this.#guarded(() => handler.onRequestSent?.())
   }
@@ -186,22 +223,61 @@ export class Attempt implements Handler, Carried {
   #resume (resume: () => void): void {
     if (this.#paused) {
       this.#paused = false
-      this.#active = this.#clock.now()
+      this.#active = this.#settings.clock.now()
     }
     resume()
   }
 
+  /** Takes down when the head of an answer came, and what it says of its target. */
+  #heard (status: number, headers: Buffer[]): Answered {
+    const { clock, drainHeader } = this.#settings
+    this.#cancelTry()
+    this.#cancelTimer()
+    this.#active = clock.now()
+    const latency = this.#active - this.#started
+    const drain = drainHeader === undefined ? undefined : rawValue(headers, drainHeader)
+    let spare: number | undefined
+    if (status === 429 || status === 503) {
+      spare = retryAfter(rawValue(headers, 'retry-after'), clock.wall())
+      if (status === 429) spare ??= 0
+    }
+    this.#answer = spare === undefined && drain === undefined
+      ? { kind: 'answered', status, latency }
+      : {
+          kind: 'answered',
+          status,
+          latency,
+          ...(spare === undefined ? undefined : { spare }),
+          ...(drain === undefined ? undefined : { drain: /^\d{1,9}$/.test(drain) ? Number(drain) * 1000 : DRAIN_DEFAULT })
+        }
+    this.#owner.heard(this, this.#answer)
+    return this.#answer
+  }
+
+  #becomeStream (): void {
+    this.#endStream = this.target.stream()
+    this.#owner.becameStream()
+  }
+
   #watch (ms: number): void {
-    this.#cancelTimer = this.#clock.after(ms, () => {
-      const quiet = this.#paused ? 0 : this.#clock.now() - this.#active
-      if (quiet < this.#idle) {
-        this.#watch(this.#idle - quiet)
-        return
-      }
-      const error = new errors.BodyTimeoutError()
-      this.#settle({ kind: this.#held === undefined ? 'broken' : 'failed', error })
-      this.#abort?.(error)
+    const { clock, idle } = this.#settings
+    this.#cancelTimer = clock.after(ms, () => {
+      const quiet = this.#paused ? 0 : clock.now() - this.#active
+      if (quiet < idle) this.#watch(idle - quiet)
+      else this.#giveUp(new errors.BodyTimeoutError())
     })
+  }
+
+  /** The target has taken too long. */
+  #giveUp (error: Error): void {
+    this.#settle(this.#failure(error))
+    this.#abort?.(error)
+  }
+
+  /** What an error comes to, by how far the attempt has got. */
+  #failure (error: Error): Outcome {
+    if (this.#state === 'unsent') return { kind: 'unsent', error }
+    return { kind: this.#state === 'sent' || this.#held !== undefined ? 'failed' : 'broken', error }
   }
 
   #isSmall (status: number, headers: Buffer[]): boolean {
@@ -211,9 +287,11 @@ export class Attempt implements Handler, Carried {
   }
 
   #passOnWhole (head: Head, trailers: Trailers): void {
-    const accepted = this.#owner.accept(head.status, this.#latency)
+    const answer = this.#answer
+    if (answer === undefined) return
+    const accepted = this.#owner.accept(this, answer)
     const { handler } = this.#owner
-    if (!accepted || handler.onWhole !== undefined) this.#settle(this.#answered())
+    if (!accepted || handler.onWhole !== undefined) this.#settle(answer)
     if (!accepted) return
     const [chunk, ...more] = this.#chunks
     const body = chunk === undefined || more.length === 0 ? chunk : Buffer.concat(this.#chunks)
@@ -229,7 +307,7 @@ export class Attempt implements Handler, Carried {
     this.#guarded(() => handler.onHeaders(head.status, head.headers, () => {}, head.statusText))
     if (body !== undefined && !this.#isSettled()) this.#guarded(() => handler.onData(body))
     if (this.#isSettled()) return
-    this.#settle(this.#answered())
+    this.#settle(answer)
     this.#finish(trailers)
   }
 
@@ -257,12 +335,8 @@ export class Attempt implements Handler, Carried {
     }
   }
 
-  #answered (): Outcome {
-    return { kind: 'answered', status: this.#status, latency: this.#latency }
-  }
-
   #note (outcome: Outcome): void {
-    const ms = outcome.kind === 'answered' ? outcome.latency : this.#clock.now() - this.#started
+    const ms = outcome.kind === 'answered' ? outcome.latency : this.#settings.clock.now() - this.#started
     if (this.#record === undefined) {
       this.#record = { target: this.target.url, outcome: outcome.kind, ms }
       this.#owner.attempts.push(this.#record)
@@ -275,9 +349,19 @@ export class Attempt implements Handler, Carried {
   #settle (outcome: Outcome): void {
     if (this.#state === 'settled') return
     this.#state = 'settled'
+    this.#cancelTry()
     this.#cancelTimer()
+    this.#endStream()
     this.#note(outcome)
     this.#settleTarget(outcome)
     this.#owner.settled(this, outcome)
   }
+}
+
+function nothing (): void {}
+
+/** Whether the connection itself ended, rather than what was on it being wrong. */
+function isLost (error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -4,6 +4,8 @@ import { Readable } from 'node:stream'
 export interface RequestBody {
   /** Whether every byte can still be sent from the start. */
   readonly replayable: boolean
+  /** Whether every byte is at hand now, so that two attempts can send it at the same time. */
+  readonly complete: boolean
   /** What undici is to send for the next attempt. */
   open (): unknown
   /** Lets go of the source once the exchange is over. */
@@ -21,7 +23,7 @@ export function requestBody (body: unknown, limit: number, failed: (error: Error
   if (isAsyncIterable(body)) return new StreamedBody(Readable.from(body), limit, failed, true)
   // Blobs and forms go to undici as they are: it takes from them only when it writes.
   const replayable = body === null || body === undefined || typeof body === 'string' || ArrayBuffer.isView(body)
-  return { replayable, open: () => body, release () {} }
+  return { replayable, complete: replayable, open: () => body, release () {} }
 }
 
 function isStream (body: unknown): body is Readable {
@@ -63,6 +65,10 @@ class StreamedBody implements RequestBody {
 
   get replayable (): boolean {
     return this.#bytes <= this.#limit
+  }
+
+  get complete (): boolean {
+    return this.#ended && this.replayable
   }
 
   open (): Readable {

@@ -5,6 +5,8 @@
 export interface Clock {
   /** Milliseconds from an arbitrary start; never goes backwards. */
   now (): number
+  /** Milliseconds since 1970, for dates that somebody else has written. May jump. */
+  wall (): number
   /** A number in [0, 1). */
   random (): number
   /** Calls `fn` once after `ms` milliseconds unless the returned function is called first. Does not keep the process alive. */
@@ -13,6 +15,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wall: () => Date.now(),
   random: () => Math.random(),
   after (ms, fn) {
     const timer = setTimeout(fn, ms)

@@ -6,6 +6,12 @@ import { Interim } from './interim.js'
 /** How long, in milliseconds, an answer that came before a failed write is waited for. It is in the system's buffers or nowhere. */
 const LAST_ANSWER_TIMEOUT = 1000
 
+/**
+ * How soon, in milliseconds, a server that had let go of an idle connection shows it: the reset is one round trip away. What fails
+ * later has been read by somebody.
+ */
+const STALE_TIMEOUT = 1000
+
 /** A handler that tells its connection when its request begins. */
 export interface Carried {
   /** Set before the request waits for its turn; `begin` is to be called in `onConnect`. */
@@ -21,6 +27,8 @@ type Written = (error?: Error | null) => void
 /** One connection of a pool of undici's, and what undici does not do for it. */
 export class Connection extends Client {
   #wire: Wire | undefined
+  /** What `stale` was when the socket went. */
+  #wasStale = false
 
   constructor (origin: string | URL, options: ConnectionOptions, clock: Clock) {
     const { connect, ...rest } = options
@@ -35,6 +43,7 @@ export class Connection extends Client {
       }
     })
     this.on('disconnect', () => {
+      this.#wasStale = this.#wire?.stale === true
       this.#wire?.release()
       this.#wire = undefined
     })
@@ -43,8 +52,19 @@ export class Connection extends Client {
   /** Whether the request that was begun last is not the first one on its socket. */
   get reused (): boolean { return this.#wire?.reused === true }
 
+  /** Whether that request has been written to a socket that had been idle, only just, and not a byte has come back. */
+  get stale (): boolean { return this.#wire?.stale ?? this.#wasStale }
+
   /** A request is about to be written. */
-  begin (): void { this.#wire?.begin() }
+  begin (): void {
+    this.#wasStale = false
+    this.#wire?.begin()
+  }
+
+  /** Lets go of a socket that carries nothing: the next request gets a new one. */
+  dropIdle (): void {
+    if (this.stats.size === 0) this.#wire?.drop()
+  }
 
   /**
    * undici's pool takes a client which turned a request down (a field that it will not write) for a busy one, and waits for
@@ -72,7 +92,8 @@ class Wire {
   readonly #clock: Clock
   readonly #isIdle: () => boolean
   readonly #interim = new Interim()
-  #begun = false
+  /** When the latest request began; undefined before the first one. */
+  #begun: number | undefined
   #writeError: Error | undefined
   #readError: Error | undefined
   /** The callback of the write under way; a stream has one at a time. */
@@ -98,10 +119,15 @@ class Wire {
   /** Whether some of what was written has not left, or never will. */
   get unwritten (): boolean { return this.#writeError !== undefined || this.#socket.writableLength > 0 }
 
+  /** See `Connection`. */
+  get stale (): boolean {
+    return this.reused && this.#interim.silent && this.#begun !== undefined && this.#clock.now() - this.#begun < STALE_TIMEOUT
+  }
+
   /** Called for each request, right before it is written. */
   begin (): void {
-    this.reused = this.#begun
-    this.#begun = true
+    this.reused = this.#begun !== undefined
+    this.#begun = this.#clock.now()
     this.#interim.begin()
   }
 

@@ -11,6 +11,9 @@ import type { Outcome } from './outcome.js'
 export const BadOptionError = createError<[string]>('FST_BALANCER_BAD_OPTION', '%s', 500, TypeError)
 
 export const NoTargetError = createError('FST_BALANCER_NO_TARGET', 'No upstream is available', 503)
+export const QueueFullError = createError('FST_BALANCER_QUEUE_FULL', 'Too many requests are waiting for the upstream', 503)
+export const QueueTimeoutError = createError('FST_BALANCER_QUEUE_TIMEOUT', 'No upstream became free in time', 503)
+export const TooManyStreamsError = createError('FST_BALANCER_TOO_MANY_STREAMS', 'Too many streams are open', 503)
 export const PoolClosedError = createError('FST_BALANCER_POOL_CLOSED', 'The gateway is closing', 503)
 export const PolicyError = createError<[string, ErrorOptions?]>('FST_BALANCER_POLICY', 'The balancing policy failed: %s', 500)
 
@@ -20,6 +23,8 @@ export const BrokenError = createError('FST_BALANCER_BROKEN', 'The answer of the
 export const ConnectTimeoutError = createError('FST_BALANCER_CONNECT_TIMEOUT', 'The upstream did not accept a connection in time', 504)
 export const HeadersTimeoutError = createError('FST_BALANCER_HEADERS_TIMEOUT', 'The upstream did not answer in time', 504)
 export const IdleTimeoutError = createError('FST_BALANCER_IDLE_TIMEOUT', 'The upstream stopped in the middle of its answer', 504)
+
+export const DeadlineError = createError('FST_BALANCER_DEADLINE', 'The request could not be answered in time', 504)
 
 export const BadPathError = createError('FST_BALANCER_BAD_PATH', 'The path leaves the route that it was sent to', 400)
 export const AmbiguousPathError = createError('FST_BALANCER_AMBIGUOUS_PATH', 'The path can be read in more than one way', 400)

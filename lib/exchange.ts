@@ -1,13 +1,17 @@
 import type { Dispatcher } from 'undici'
-import { Attempt, type AttemptOwner } from './attempt.js'
+import type { Admission, Entrant } from './admission.js'
+import { Attempt, type Answered, type AttemptOwner, type AttemptSettings } from './attempt.js'
 import { requestBody, type RequestBody } from './body.js'
+import type { RetryBudget } from './budget.js'
 import type { Clock } from './clock.js'
-import { NoTargetError, PolicyError, toGatewayError } from './errors.js'
+import { formatDeadline } from './deadline.js'
+import { DeadlineError, NoTargetError, toGatewayError } from './errors.js'
 import type { Handler } from './handler.js'
-import { flatHeaders, hasHeader, type RequestHeaders } from './headers.js'
+import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } from './headers.js'
+import type { Hedge } from './hedge.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
-import type { Policy } from './policy.js'
-import type { Retry, Sent } from './retry.js'
+import { backoff, type Retry, type Sent } from './retry.js'
+import type { Selection } from './selection.js'
 import type { Target } from './target.js'
 
 /** One client request as a pool takes it: undici's options and what only the pool understands. */
@@ -16,56 +20,106 @@ export interface ExchangeOptions extends Dispatcher.DispatchOptions {
   readonly key?: string | undefined
   /** Filled with one line per attempt as the exchange runs. */
   readonly attempts?: AttemptRecord[] | undefined
+  /** Milliseconds for everything, from now to the end of the answer; 0 is no limit. Default: the pool's `timeouts.total`. */
+  readonly timeout?: number | undefined
+  /** Who leaves the queue first: higher before lower. Default: 0. */
+  readonly importance?: number | undefined
+  /** Whether the target with this URL is the one that the client belongs to. */
+  readonly stick?: ((url: string) => boolean) | undefined
+  /** Tells each target how much time is left, in a field of this name and the notation of `like`. */
+  readonly tellDeadline?: { readonly name: string, readonly like: string } | undefined
+}
+
+export interface RetrySettings {
+  /** Which requests may be sent again after what. */
+  readonly rule: Retry
+  /** Further attempts after the first; 0 means none. */
+  readonly max: number
+  /** Milliseconds before the first further attempt at the most; doubles with each. Nothing that was never sent waits. */
+  readonly backoff: { readonly base: number, readonly max: number }
+  /** Milliseconds of a `Retry-After` that are waited for to ask the same target again when there is no other. */
+  readonly retryAfter: number
+  /** Bytes of a streamed body that are kept for a further attempt. */
+  readonly replayBytes: number
+  /** Limits what is sent more than once; undefined does not. */
+  readonly budget: RetryBudget | undefined
 }
 
 /** What an exchange needs of its pool. */
-export interface ExchangeSettings {
+export interface ExchangeSettings extends AttemptSettings {
   readonly clock: Clock
-  readonly policy: Policy
-  readonly retry: Retry
-  /** Further attempts after the first; 0 means none. */
-  readonly retries: number
-  /** Bytes of a streamed body that are kept for a further attempt. */
-  readonly replayBytes: number
-  /** Milliseconds between two pieces of a response body; 0 is no limit. */
-  readonly idle: number
-  /** The targets that may be used right now. */
-  available (): readonly Target[]
-  settled (target: Target, outcome: Outcome): void
+  readonly retry: RetrySettings
+  /** Milliseconds for everything; 0 is no limit. */
+  readonly total: number
+  readonly hedge: Hedge | undefined
+  readonly selection: Pick<Selection, 'choose' | 'hasUntried'>
+  readonly admission: Pick<Admission, 'enter' | 'giveUp' | 'leave' | 'becomesStream'>
+  heard (target: Target, answer: Answered): void
+  settled (attempt: Attempt, outcome: Outcome): void
+  /** The exchange is over. */
+  ended (exchange: Exchange): void
 }
 
 /**
- * One request: picks a target, sends, and decides about the next one until there is an answer to pass on.
+ * One request: waits to be let in, picks a target, sends, and decides about the next one until there is an answer to pass on.
  *
- * deciding → passing → over. While it decides, the handler has heard nothing but `onConnect`, so every failure can
+ * waiting → deciding → passing → over. While it decides, the handler has heard nothing but `onConnect`, so every failure can
  * still be mended elsewhere. Once it passes an answer on, the attempt that brought it is the last one.
  */
-export class Exchange implements AttemptOwner, Sent {
+export class Exchange implements AttemptOwner, Sent, Entrant {
   readonly method: string
   readonly handler: Handler
   readonly attempts: AttemptRecord[]
+  readonly importance: number
   readonly #settings: ExchangeSettings
-  readonly #options: Dispatcher.DispatchOptions
+  readonly #options: ExchangeOptions
+  readonly #dispatchOptions: Dispatcher.DispatchOptions
   readonly #headers: RequestHeaders
-  readonly #key: string | undefined
-  readonly #idle: number
+  readonly #attemptSettings: AttemptSettings
   readonly #body: RequestBody
+  /** When everything has to be over, by the clock; Infinity without a limit. */
+  #deadline = Infinity
+  #cancelDeadline: () => void = nothing
+  /** Counted as a stream and not as a request. */
+  #stream: boolean
+  /** What is being passed on has no end in sight. */
+  #endless = false
+  /** Has a place that is to be given back. */
+  #admitted = false
   readonly #tried: Target[] = []
-  #attempt: Attempt | undefined
-  #phase: 'deciding' | 'passing' | 'over' = 'deciding'
+  /** Under way: one, or more while it hedges. */
+  #active: readonly Attempt[] = []
+  /** The one whose answer is passed on. */
+  #winner: Attempt | undefined
+  /** Further attempts so far, without hedges. */
+  #moves = 0
+  /** Milliseconds before the next one. */
+  #delay = 0
+  /** A target has been asked a second time, which is done once. */
+  #askedAgain = false
+  /** A connection was found closed: others that idle are not to be relied on. */
+  #distrustsIdle = false
+  #cancelRetry: () => void = nothing
+  #cancelHedge: () => void = nothing
+  #phase: 'waiting' | 'deciding' | 'passing' | 'over' = 'waiting'
 
   constructor (settings: ExchangeSettings, options: ExchangeOptions, handler: Handler) {
-    const { key, attempts, ...rest } = options
+    const { key: _, attempts = [], timeout: __, importance = 0, stick: ___, tellDeadline: ____, ...rest } = options
     this.method = options.method
     this.handler = handler
-    this.attempts = attempts ?? []
+    this.attempts = attempts
+    this.importance = importance
     this.#settings = settings
+    this.#options = options
     this.#headers = flatHeaders(options.headers)
-    this.#idle = options.bodyTimeout ?? settings.idle
-    // Attempts keep this limit themselves.
-    this.#options = { ...rest, headers: this.#headers, bodyTimeout: 0 }
-    this.#key = key
-    this.#body = requestBody(options.body, settings.replayBytes, error => { this.abort(error) })
+    // Attempts keep these limits themselves.
+    this.#dispatchOptions = { ...rest, headers: this.#headers, headersTimeout: 0, bodyTimeout: 0 }
+    const { headersTimeout, bodyTimeout } = options
+    this.#attemptSettings = typeof headersTimeout === 'number' || typeof bodyTimeout === 'number'
+      ? { ...attemptSettings(settings), headers: headersTimeout ?? settings.headers, idle: bodyTimeout ?? settings.idle }
+      : settings
+    this.#stream = options.upgrade !== undefined && options.upgrade !== null ? true : acceptsEvents(this.#headers)
+    this.#body = requestBody(options.body, settings.retry.replayBytes, error => { this.abort(error) })
   }
 
   /** Looked for only when somebody asks: most requests end well. */
@@ -73,103 +127,219 @@ export class Exchange implements AttemptOwner, Sent {
 
   get replayable (): boolean { return this.#body.replayable }
 
+  /** Whether what is being passed on has no end in sight. */
+  get endless (): boolean { return this.#endless && this.#phase === 'passing' }
+
+  /** Whether the answer that is being passed on comes from this target. */
+  isFrom (target: Target): boolean { return this.#winner?.target === target }
+
   start (): void {
+    const { clock, retry, admission, total } = this.#settings
     try {
       this.handler.onConnect(error => { this.abort(error) })
     } catch (error) {
       this.#fail(error as Error)
       return
     }
-    this.#next(undefined)
+    if (this.#isOver()) return
+    const time = this.#options.timeout ?? total
+    if (time > 0) {
+      this.#deadline = clock.now() + time
+      this.#cancelDeadline = clock.after(time, () => { this.abort(DeadlineError()) })
+    }
+    retry.budget?.deposit()
+    admission.enter(this, this.#stream)
   }
 
-  /** Whoever asked has gone: whatever is under way is given up, and no target is blamed for it. */
+  admitted (): void {
+    this.#admitted = true
+    this.#phase = 'deciding'
+    this.#next(undefined)
+    this.#armHedge()
+  }
+
+  turnedAway (error: Error): void {
+    if (!this.#isOver()) this.#fail(error)
+  }
+
+  /** Whoever asked has gone, or there is no time left: whatever is under way is given up, and no target is blamed for it. */
   abort (reason?: Error): void {
-    if (this.#phase === 'over') return
+    if (this.#isOver()) return
     const error = reason ?? new DOMException('The request was aborted', 'AbortError')
-    const attempt = this.#attempt
-    this.#end()
-    attempt?.cancel(error)
+    this.#end(error)
     this.handler.onError(error)
   }
 
-  accept (status: number, latency: number): boolean {
+  /** Ends the stream that is being passed on in good order, as if the target had. */
+  finish (): void {
+    if (!this.endless) return
+    const winner = this.#winner
+    this.#end(undefined)
+    winner?.cancel(new Error('the stream was ended by the gateway'))
+    this.handler.onComplete([])
+  }
+
+  heard (attempt: Attempt, answer: Answered): void {
+    this.#settings.heard(attempt.target, answer)
+  }
+
+  accept (attempt: Attempt, answer: Answered): boolean {
+    if (this.#phase !== 'deciding') return false
+    // Another target is still being asked, and may do better.
+    if (this.#active.length > 1 && this.#settings.retry.rule(answer, this)) return false
     // Nobody else to ask, or nothing to gain by it: what came is passed on, even if it is an error.
-    if (this.#mayMoveOn({ kind: 'answered', status, latency })) return false
+    if (this.#decideToMoveOn(attempt.target, answer)) return false
     this.#phase = 'passing'
+    this.#winner = attempt
+    this.#cancelHedge()
+    for (const other of this.#active) if (other !== attempt) other.cancel(new Error('another target answered first'))
     return true
   }
 
-  settled (attempt: Attempt, outcome: Outcome): void {
-    this.#settings.settled(attempt.target, outcome)
-    if (this.#phase === 'over') return
-    if (outcome.kind === 'answered') {
-      // Not passed on means given up for another target.
-      if (this.#phase === 'passing') this.#end()
-      else this.#moveOn(outcome)
-    } else if (this.#phase === 'deciding' && this.#mayMoveOn(outcome)) {
-      this.#moveOn(outcome)
-    } else {
-      this.#fail(toGatewayError(outcome))
-    }
+  becameStream (): void {
+    this.#cancelDeadline()
+    this.#endless = true
+    if (this.#stream) return
+    this.#stream = true
+    this.#settings.admission.becomesStream()
   }
 
-  #mayMoveOn (outcome: Outcome): boolean {
-    return this.#tried.length <= this.#settings.retries &&
-      this.#settings.retry(outcome, this) &&
-      this.#untried().length > 0
+  settled (attempt: Attempt, outcome: Outcome): void {
+    this.#settings.settled(attempt, outcome)
+    this.#active = this.#active.filter(other => other !== attempt)
+    if (this.#isOver()) return
+    if (this.#phase === 'passing') {
+      if (attempt !== this.#winner) return
+      if (outcome.kind === 'answered') this.#end(undefined)
+      else this.#fail(toGatewayError(outcome))
+      return
+    }
+    // The other one of a hedged pair goes on.
+    if (this.#active.length > 0) return
+    if (outcome.kind === 'failed' && outcome.stale === true) this.#distrustsIdle = true
+    // An answer that was not passed on was given up for another target.
+    if (outcome.kind === 'answered' || this.#decideToMoveOn(attempt.target, outcome)) this.#moveOn(outcome)
+    else this.#fail(toGatewayError(outcome))
+  }
+
+  /** Whether a further attempt is made after `outcome`. It is paid for here, and has to be made when the answer is yes. */
+  #decideToMoveOn (target: Target, outcome: Outcome): boolean {
+    const { clock, retry, selection } = this.#settings
+    if (this.#moves >= retry.max || !retry.rule(outcome, this)) return false
+    const stale = outcome.kind === 'failed' && outcome.stale === true
+    let delay = outcome.kind === 'unsent' || stale ? 0 : backoff(this.#moves + 1, retry.backoff, clock.random())
+    let again = false
+    if (!selection.hasUntried(this.#tried, outcome.kind !== 'answered')) {
+      if (this.#askedAgain) return false
+      const spare = outcome.kind === 'answered' ? outcome.spare ?? 0 : 0
+      if (spare > 0 && spare <= retry.retryAfter) delay = spare
+      else if (!stale) return false
+      again = true
+    }
+    if (clock.now() + delay >= this.#deadline) return false
+    // What was never sent, or reached nobody, is no more load for anyone than a request that is sent once.
+    if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) return false
+    if (again) {
+      this.#askedAgain = true
+      this.#tried.splice(this.#tried.indexOf(target), 1)
+    }
+    this.#moves++
+    this.#delay = delay
+    return true
   }
 
   /** In a task of its own: this runs inside the callback of a connection, and undici can not be entered twice. */
   #moveOn (outcome: Outcome): void {
-    queueMicrotask(() => { if (this.#phase !== 'over') this.#next(outcome) })
+    const go = (): void => { if (!this.#isOver()) this.#next(outcome) }
+    if (this.#delay > 0) this.#cancelRetry = this.#settings.clock.after(this.#delay, go)
+    else queueMicrotask(go)
   }
 
   #next (before: Outcome | undefined): void {
-    if (this.#phase === 'over') return
-    const candidates = this.#untried()
-    if (candidates.length === 0) {
-      // The last target left while a further attempt was being prepared.
-      this.#fail(before === undefined || before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
-      return
-    }
-    let target: Target
+    let target: Target | undefined
     try {
-      target = this.#pick(candidates)
+      target = this.#choose(before?.kind !== 'answered')
     } catch (error) {
       this.#fail(error as Error)
       return
     }
+    // The last target left while a further attempt was being prepared.
+    if (target === undefined) this.#fail(before === undefined || before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
+    else this.#send(target)
+  }
+
+  #choose (lastResort: boolean): Target | undefined {
+    const { key, stick } = this.#options
+    return this.#settings.selection.choose({ key, attempt: this.#tried.length, stick }, this.#tried, lastResort)
+  }
+
+  #send (target: Target): void {
+    const { tellDeadline } = this.#options
     this.#tried.push(target)
-    this.#attempt = new Attempt(target, this, this.#settings.clock, this.#idle)
-    target.dispatch({ ...this.#options, body: this.#body.open() as Dispatcher.DispatchOptions['body'] }, this.#attempt)
-  }
-
-  #pick (candidates: readonly Target[]): Target {
-    let target: Target
-    try {
-      target = this.#settings.policy(candidates, { key: this.#key, attempt: this.#tried.length })
-    } catch (error) {
-      throw PolicyError('it threw', { cause: error })
+    if (this.#distrustsIdle) target.dropIdle()
+    const attempt = new Attempt(target, this, this.#attemptSettings)
+    this.#active = [...this.#active, attempt]
+    const options = { ...this.#dispatchOptions, body: this.#body.open() as Dispatcher.DispatchOptions['body'] }
+    if (tellDeadline !== undefined && this.#deadline !== Infinity) {
+      const left = formatDeadline(Math.max(1, this.#deadline - this.#settings.clock.now()), tellDeadline.like)
+      options.headers = withHeader(this.#headers, tellDeadline.name, left)
     }
-    if (!candidates.includes(target)) throw PolicyError('it returned something that is not one of the targets it was given')
-    return target
+    target.dispatch(options, attempt)
   }
 
-  #untried (): readonly Target[] {
-    const available = this.#settings.available()
-    if (this.#tried.length === 0) return available
-    return available.filter(target => !this.#tried.includes(target))
+  /** Asks another target as well when the first one takes its time, and takes what comes first. */
+  #armHedge (): void {
+    const { clock, hedge, retry } = this.#settings
+    if (hedge === undefined || this.#phase !== 'deciding' || this.#stream || !this.#body.complete || !retry.rule(HEDGED, this)) return
+    const delay = hedge.delay()
+    if (delay === undefined) return
+    this.#cancelHedge = clock.after(delay, () => { this.#hedge() })
   }
+
+  #hedge (): void {
+    const { retry, selection } = this.#settings
+    const [only, ...more] = this.#active
+    if (this.#phase !== 'deciding' || only === undefined || more.length > 0 || only.answered) return
+    if (!this.#body.complete || !selection.hasUntried(this.#tried, false) || retry.budget?.withdraw() === false) return
+    try {
+      const target = this.#choose(false)
+      if (target !== undefined) this.#send(target)
+    } catch {
+      // The policy has failed. The attempt under way may still be answered.
+    }
+  }
+
+  #isOver (): boolean { return this.#phase === 'over' }
 
   #fail (error: Error): void {
-    this.#end()
+    this.#end(error)
     this.handler.onError(error)
   }
 
-  #end (): void {
+  /** @param error why what is under way is given up */
+  #end (error: Error | undefined): void {
     this.#phase = 'over'
-    this.#attempt = undefined
+    this.#cancelDeadline()
+    this.#cancelRetry()
+    this.#cancelHedge()
+    if (error !== undefined) for (const attempt of this.#active) attempt.cancel(error)
     this.#body.release()
+    const { admission } = this.#settings
+    if (this.#admitted) admission.leave(this.#stream)
+    else admission.giveUp(this)
+    this.#settings.ended(this)
   }
+}
+
+/** What a hedge takes its first attempt for: sent, and no answer. */
+const HEDGED: Outcome = { kind: 'failed', error: new Error('no answer yet') }
+
+function nothing (): void {}
+
+function acceptsEvents (headers: RequestHeaders): boolean {
+  return /^\s*text\/event-stream\s*(?:[;,]|$)/i.test(headerValue(headers, 'accept') ?? '')
+}
+
+function attemptSettings ({ clock, try: each, headers, idle, drainHeader }: AttemptSettings): AttemptSettings {
+  return { clock, try: each, headers, idle, drainHeader }
 }

@@ -7,10 +7,13 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
 import { forwardedFacts } from './client.js'
 import type { WebSocketHooks } from './compat.js'
-import { BadOptionError, BadRequestError, ClientGoneError, TooManyFieldsError, TransferCodingError, FailedError, show, type GatewayError } from './errors.js'
+import { parseDeadline } from './deadline.js'
+import {
+  BadOptionError, BadRequestError, ClientGoneError, DeadlineError, FailedError, show, TooManyFieldsError, TransferCodingError, type GatewayError
+} from './errors.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
-import { dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
+import { cookieValue, dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
 import type { KeyReader } from './key.js'
 import { movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
@@ -39,7 +42,20 @@ export interface ForwardingSettings {
   /** Told of WebSockets. */
   readonly wsHooks: WebSocketHooks | undefined
   readonly clock: Clock
+  /** Who leaves the queue of the pool first. */
+  readonly importance: number | ((request: FastifyRequest) => number)
+  /** How long a client is willing to wait; undefined does not ask it. */
+  readonly deadline: DeadlineSettings | undefined
   readonly replyOptions: FastifyReplyFromHooks
+}
+
+export interface DeadlineSettings {
+  /** Name of the client's field, in lower case. */
+  readonly header: string
+  /** Whether targets are told how much is left. */
+  readonly send: boolean
+  /** Milliseconds: with less than this left nothing is begun. */
+  readonly minimum: number
 }
 
 /** What reply-from has made of a request. */
@@ -62,6 +78,12 @@ const NODE_FIELD_LIMIT = 1000
 
 /** Informational responses that are passed on for one request. What comes beyond is no use to a client. */
 const INTERIM_LIMIT = 32
+
+/** Milliseconds for which the rest of an upload that has been answered is read, when `timeouts.idle` is off. */
+const REST_TIMEOUT = 60_000
+
+/** Seconds after which a client may try again that was turned away: a queue is a matter of seconds. */
+const TRY_AGAIN = '1'
 
 /** Where an exchange keeps its lines for `request.attempts`. */
 export const kAttempts = Symbol('fastify-balancer.attempts')
@@ -86,6 +108,10 @@ export class Forwarding implements Handler {
   /** The client's connection, when the request asks for a WebSocket and may have one. */
   readonly #upgrade: Upgrade | undefined
   #interim = 0
+  /** What the client has sent in place of a cookie of ours, or in one. */
+  #stuckTo: string | undefined
+  /** Milliseconds that the client is willing to wait, and how it put it. */
+  #deadline: { readonly ms: number, readonly text: string } | undefined
   /** Whether the pool is done with the request. */
   #over = false
   #clientGone = false
@@ -121,6 +147,7 @@ export class Forwarding implements Handler {
     const headers = requestHeaders(client, { facts: forwardedFacts(request, forwarded), host, via: via === false ? undefined : `${httpVersion} ${via}` },
       headers => { settleUnderscores(headers, underscores, rawHeaders) })
     this.#headers = headers
+    this.#readDeadline()
     if (rewrite === undefined) return
     const rewritten: unknown = rewrite(request, headers)
     if (typeof rewritten !== 'object' || rewritten === null || rewritten instanceof Promise) {
@@ -133,7 +160,7 @@ export class Forwarding implements Handler {
 
   /** Called by reply-from with what it made of the request; `respond` is its way to answer the client. */
   send ({ path, method, body: given, headersTimeout, bodyTimeout }: Outgoing, respond: Respond): void {
-    const { pool, keyOf, replyOptions } = this.#settings
+    const { pool, keyOf, replyOptions, deadline } = this.#settings
     const body = this.#keptBytes ?? (given === '' ? this.#unparsed() ?? this.#falsyJson() : given)
     const hasBody = body !== '' && body !== null && body !== undefined
     // A length without a body would leave the upstream waiting.
@@ -144,6 +171,10 @@ export class Forwarding implements Handler {
       return
     }
     this.#onLeave(() => { this.#leave() })
+    if (this.#deadline !== undefined && this.#deadline.ms < Math.max(1, deadline?.minimum ?? 0)) {
+      this.onError(DeadlineError())
+      return
+    }
     pool.dispatch({
       // What follows reply-from's own `/` is the query that a user's option has put in the place of the client's.
       path: this.#rewritten.path + (replyOptions.queryString === undefined ? this.#rewritten.query : path.slice(1)),
@@ -152,11 +183,61 @@ export class Forwarding implements Handler {
       body: hasBody ? body as ExchangeOptions['body'] : null,
       key: keyOf?.(this.#request),
       attempts: this.#attempts,
+      importance: this.#importance,
+      stick: this.#sticking(),
+      ...this.#timeLimit(),
       ...(this.#upgrade === undefined ? undefined : { upgrade: 'websocket' }),
       ...(headersTimeout === undefined ? undefined : { headersTimeout }),
       ...(bodyTimeout === undefined ? undefined : { bodyTimeout })
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
+  }
+
+  get #importance (): number {
+    const { importance } = this.#settings
+    if (typeof importance === 'number') return importance
+    const value: unknown = importance(this.#request)
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw BadOptionError(`importance: returned ${show(value)}, must return a finite number`)
+    return value
+  }
+
+  #readDeadline (): void {
+    const { deadline } = this.#settings
+    if (deadline === undefined) return
+    const given = this.#headers[deadline.header]
+    delete this.#headers[deadline.header]
+    if (given === undefined) return
+    const text = String(given)
+    const ms = parseDeadline(text)
+    if (ms === undefined) throw BadRequestError({ cause: new Error(`${deadline.header}: ${show(text)}, must be milliseconds, seconds such as 1.5s, or a grpc-timeout`) })
+    this.#deadline = { ms, text }
+  }
+
+  /** The shorter of the client's time and the pool's. */
+  #timeLimit (): Pick<ExchangeOptions, 'timeout' | 'tellDeadline'> | undefined {
+    const { pool: { timeouts: { total } }, deadline } = this.#settings
+    if (this.#deadline === undefined) return undefined
+    const { ms, text } = this.#deadline
+    const timeout = total === 0 ? ms : Math.min(ms, total)
+    return { timeout, ...(deadline?.send === true ? { tellDeadline: { name: deadline.header, like: text } } : undefined) }
+  }
+
+  /** Tells the target that the client belongs to, by its cookie. */
+  #sticking (): ((url: string) => boolean) | undefined {
+    const { affinity } = this.#settings.pool
+    const value = affinity === undefined ? undefined : cookieValue(this.#request.headers.cookie, affinity.cookie)
+    if (affinity === undefined || value === undefined) return undefined
+    this.#stuckTo = value
+    return url => affinity.matches(value, url)
+  }
+
+  /** Gives the client the cookie of the target that has answered, unless it has it. */
+  #stick (): void {
+    const { affinity } = this.#settings.pool
+    const target = this.#attempts.at(-1)?.target
+    if (affinity === undefined || target === undefined || affinity.idOf(target) === this.#stuckTo) return
+    // Fastify keeps it beside those of the upstream.
+    this.#reply.header('set-cookie', affinity.setCookie(target))
   }
 
   /** The body, when one of the app's parsers has left it as it came. */
@@ -236,10 +317,14 @@ export class Forwarding implements Handler {
     try {
       const protocol = rawValue(raw, 'upgrade') ?? ''
       if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${protocol}`) })
-      const headers = responseHeaders(raw)
+      const headers = this.#received(raw)
+      this.#stick()
+      const own = this.#reply.getHeaders()
+      const theirs = (replyOptions.rewriteHeaders?.(headers, this.#request) ?? headers) as OutgoingHttpHeaders
+      const cookies = [own['set-cookie'] ?? [], theirs['set-cookie'] ?? []].flat().map(String)
       head = switching({
-        ...this.#reply.getHeaders(), ...(replyOptions.rewriteHeaders?.(headers, this.#request) ?? headers), connection: 'upgrade', upgrade: protocol
-      } as OutgoingHttpHeaders)
+        ...own as OutgoingHttpHeaders, ...theirs, ...(cookies.length === 0 ? undefined : { 'set-cookie': cookies }), connection: 'upgrade', upgrade: protocol
+      })
     } catch (error) {
       upstream.destroy()
       throw error
@@ -270,6 +355,10 @@ export class Forwarding implements Handler {
       return
     }
     this.#request.log.warn({ ...fields, err: error }, 'request could not be forwarded')
+    if (!this.#reply.raw.headersSent) {
+      if ((error as GatewayError).statusCode === 503) this.#reply.header('retry-after', TRY_AGAIN)
+      this.#closeIfRetired()
+    }
     if (this.#stream !== undefined) {
       // Fastify cuts the client's connection off when the stream that it sends fails; an HTTP/2 stream it would end well.
       if (this.#reply.raw.headersSent) http2Stream(this.#request)?.close(constants.NGHTTP2_INTERNAL_ERROR)
@@ -343,12 +432,46 @@ export class Forwarding implements Handler {
   }
 
   #answer (status: number, raw: Buffer[], body: Buffer | Readable | undefined): void {
-    const headers = responseHeaders(raw)
+    const headers = this.#received(raw)
     // RFC 9110 §8.6; Node would send it.
     if (status === 204) delete headers['content-length']
     // For @fastify/compress, which would keep events back until it has a block full of them.
     if (isEventStream(raw)) this.#request.headers['x-no-compression'] ??= 'true'
+    this.#stick()
+    this.#closeIfRetired()
+    this.#limitRest()
     asIfComplete(this.#request.raw, () => { this.#respond?.(null, { statusCode: status, headers, body: this.#payload(headers, body) }) })
+  }
+
+  /** The fields of an answer that are meant for the client. */
+  #received (raw: Buffer[]): HeaderRecord {
+    const headers = responseHeaders(raw)
+    const { drainHeader } = this.#settings.pool
+    if (drainHeader !== undefined) delete headers[drainHeader]
+    return headers
+  }
+
+  /** Once the app closes, a client should not send another request on a connection that is about to be closed. */
+  #closeIfRetired (): void {
+    if (this.#settings.pool.retired && http2Stream(this.#request) === undefined) this.#reply.header('connection', 'close')
+  }
+
+  /** Of an upload that is answered before its end the rest is read and dropped, but not for ever. */
+  #limitRest (): void {
+    const { raw } = this.#request
+    if (raw.complete || http2Stream(this.#request) !== undefined) return
+    const { pool, clock } = this.#settings
+    this.#reply.raw.once('finish', () => {
+      if (raw.complete) return
+      const end = (): void => { raw.socket.destroy() }
+      const cancel = clock.after(pool.timeouts.idle || REST_TIMEOUT, end)
+      const forget = pool.atGraceEnd(end)
+      const ended = (): void => {
+        cancel()
+        forget()
+      }
+      raw.once('end', ended).once('close', ended)
+    })
   }
 
   /** What `reply.send` is to be given so that it changes nothing. */

@@ -225,3 +225,24 @@ export function hasHeader (headers: RequestHeaders, name: string): boolean {
   if (Array.isArray(headers)) return headers.some((field, i) => i % 2 === 0 && field.length === name.length && field.toLowerCase() === name)
   return Object.entries(headers).some(([field, value]) => value !== undefined && field.toLowerCase() === name)
 }
+
+/** The value of the field with this lower-case name, the first one of several. */
+export function headerValue (headers: RequestHeaders, name: string): string | undefined {
+  if (headers === null || headers === undefined) return undefined
+  if (Array.isArray(headers)) {
+    for (let i = 0; i + 1 < headers.length; i += 2) if (headers[i]?.toLowerCase() === name) return String(headers[i + 1])
+    return undefined
+  }
+  for (const field of Object.keys(headers)) if (field.length === name.length && field.toLowerCase() === name) return String(headers[field] ?? '')
+  return undefined
+}
+
+/** The same fields with this one, in lower case, in place of any of its name. */
+export function withHeader (headers: RequestHeaders, name: string, value: string): RequestHeaders {
+  if (Array.isArray(headers)) {
+    const others = headers.filter((_, i) => headers[i - i % 2]?.toLowerCase() !== name)
+    return [...others, name, value]
+  }
+  const others = Object.entries(headers ?? {}).filter(([field]) => field.toLowerCase() !== name)
+  return Object.fromEntries([...others, [name, value]])
+}

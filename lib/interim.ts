@@ -38,6 +38,9 @@ export class Interim {
   /** Whether the final response has begun, or nothing has been asked. */
   get passing (): boolean { return this.#state === 'idle' }
 
+  /** Whether something has been asked and not a byte has come for an answer. */
+  get silent (): boolean { return this.#state === 'start' && this.#count === 0 && this.#held.length === 0 }
+
   /** A request is about to be written: what comes from now on answers it. */
   begin (): void {
     this.#state = 'start'

@@ -1,108 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
-import { isRegExp } from 'node:util/types'
 import type { FastifyContextConfig, FastifyReply, FastifyRequest, HTTPMethods, RouteShorthandOptions } from 'fastify'
-import type { Clock } from './clock.js'
 import {
   clientOptionsSchema, elsewhereProperties, hooksSchema, httpUrl, movedProperties, replyElsewhere, undiciOptions, websocketOnly,
   type MovedOptions, type WebSocketClientOptions, type WebSocketHooks
 } from './compat.js'
-import { BadOptionError, show } from './errors.js'
-import type { Probe } from './health/active.js'
-import { httpProbe } from './health/probes/http.js'
-import { tcpProbe } from './health/probes/tcp.js'
-import type { KeyOption } from './key.js'
+import { BadOptionError } from './errors.js'
 import { isBelow } from './location.js'
-import type { Observer } from './observer.js'
-import { first } from './policies/first.js'
-import { hash } from './policies/hash.js'
-import { leastRequests } from './policies/least-requests.js'
-import { p2c } from './policies/p2c.js'
-import { random } from './policies/random.js'
-import { roundRobin } from './policies/round-robin.js'
+import { anything, atLeastOne, flag, func, isFunction, isText, list, milliseconds, object, someObject, text, wholeMilliseconds } from './option-types.js'
 import { climbs } from './path.js'
-import type { Policy, PolicyFactory } from './policy.js'
-import { assertDistinct, type PoolLogger, type PoolSettings } from './pool.js'
-import { safeRetry } from './retry.js'
+import type { PoolOptions } from './pool-options.js'
+import {
+  affinityProperties, breakerProperties, healthProperties, limitProperties, poolProperties, retryProperties, slowStartProperties, timeoutProperties, tlsProperties
+} from './pool-schemas.js'
 import { check, optionPath, refused, rule } from './schema.js'
-import { targetConfig, type TargetConfig, type Timeouts } from './target.js'
-import { Tls, type TlsOptions } from './tls.js'
+import { targetConfig, type TargetConfig } from './target-config.js'
 import type { Underscores } from './underscores.js'
-
-/** Policies that need no options of their own. A new policy is one file and one line here. */
-const POLICIES = {
-  'round-robin': roundRobin,
-  random,
-  'least-requests': leastRequests,
-  p2c,
-  first
-} as const satisfies Record<string, PolicyFactory>
-
-export type PolicyName = keyof typeof POLICIES
-
-/** `hash` needs to know what to hash. */
-export interface HashPolicyOptions {
-  readonly name: 'hash'
-  /** What makes requests go to the same target. */
-  readonly key: KeyOption
-  /** Picks when a request has no such key. Default: `random`. */
-  readonly fallback?: PolicyName
-}
-
-export type PolicyOption = PolicyName | HashPolicyOptions | Policy
-
-/** Active health checks. Times are in milliseconds. */
-export interface HealthOptions {
-  /** `http` asks for `path`; `tcp` connects, and for `https:` targets completes the handshake. Default: `http`. */
-  readonly type?: 'http' | 'tcp'
-  /** Path below the target's base path. Required for `http`. */
-  readonly path?: string
-  /** Default: `GET`. */
-  readonly method?: string
-  /** Sent with every probe. Default: none but a `user-agent`. */
-  readonly headers?: Readonly<Record<string, string>>
-  /** Statuses that are well: 200, '200-299' or a list of both. Default: `'200-299'`. */
-  readonly status?: number | string | ReadonlyArray<number | string>
-  /** What the first 64 KiB of the body must contain (a text) or match. Default: nothing is asked of it. */
-  readonly body?: string | RegExp
-  /** Port to probe. Default: the target's own. */
-  readonly port?: number
-  /** From the end of a probe to the start of the next. Default: 5000. */
-  readonly interval?: number
-  /** Share of the interval by which it varies either way, 0 to 1. Default: 0.1. */
-  readonly jitter?: number
-  /** Default: 2000. */
-  readonly timeout?: number
-  /** Successes in a row that bring a target up. Default: 2. */
-  readonly rise?: number
-  /** Failures in a row that bring a target down. Default: 3. */
-  readonly fall?: number
-  /** What the configured targets are until probed. Targets added later are down until their first success. Default: `up`. */
-  readonly initial?: 'up' | 'down'
-  /** Replaces both types: resolves when the target is well and rejects with the reason when it is not. */
-  readonly probe?: Probe
-}
-
-export interface PoolOptions {
-  /** URLs, or URLs with weights. A base path is allowed, credentials are not. */
-  readonly targets: ReadonlyArray<string | TargetConfig>
-  /** Default: `round-robin`. */
-  readonly policy?: PolicyOption
-  /** Further attempts on other targets after the first, when that is safe; 0 means none. Default: 2. */
-  readonly retries?: number
-  /** Bytes of a streamed request body that are kept for a further attempt. Default: 65536. */
-  readonly replayBytes?: number
-  /** Share of targets that must be up, 0 to 1; below it health is ignored. 0: only when none is up. Default: 0.5, and 0 for `first`. */
-  readonly panic?: number
-  /** Default: no health checks. */
-  readonly health?: HealthOptions
-  /** Milliseconds; 0 switches one off. Defaults: connect 2000, headers 30000, idle 60000, tunnel 3600000, grace 10000. */
-  readonly timeouts?: Partial<Timeouts>
-  readonly tls?: TlsOptions
-  /** Told of every attempt and every change of health. */
-  readonly observers?: readonly Observer[]
-}
 
 /** What a target answered, as `onResponse` gets it. */
 export interface TargetResponse {
@@ -150,6 +63,16 @@ export type FastifyRouteOptions = Pick<RouteShorthandOptions, Exclude<keyof type
   readonly config?: FastifyContextConfig & Readonly<Record<string, unknown>>
 }
 
+/** How long a client is willing to wait, in a header field of its own: milliseconds, `1.5s`, or as gRPC writes it. */
+export interface DeadlineOptions {
+  /** Name of the field. It does not travel on by itself. */
+  readonly header: string
+  /** Tells targets how much is left, in the same field and notation. Default: false. */
+  readonly send?: boolean
+  /** Milliseconds: with less than this left, a request is refused at once. Default: 0. */
+  readonly minimum?: number
+}
+
 export interface RouteOptions extends FastifyRouteOptions {
   /** Requests at this path or below it are forwarded. May have `:params`. Default: empty, every path. */
   readonly prefix?: string
@@ -178,6 +101,10 @@ export interface RouteOptions extends FastifyRouteOptions {
   readonly proxyPayloads?: boolean
   /** Changes the URL before the prefix is rewritten. */
   readonly preRewrite?: (url: string, params: unknown, prefix: string) => string
+  /** Who leaves the queue of the pool first, higher before lower: a number, or a function of the request. Default: 0. */
+  readonly importance?: number | ((request: FastifyRequest) => number)
+  /** Heeds how long a client is willing to wait. Default: none. */
+  readonly deadline?: DeadlineOptions
   /** Refuses paths that servers read in different ways: empty segments, `.`, `;`, backslashes, escaped slashes. Default: false. */
   readonly strictPaths?: boolean
   /** Opens WebSockets through the pool. Default: false, a request to upgrade is forwarded as if it had not asked. */
@@ -225,132 +152,10 @@ export interface Configuration {
   readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string, readonly websocketPool?: string } }>
 }
 
-const anything = {}
-/** Longer timers fire at once, with a warning. */
-const LONGEST_TIMER = 2 ** 31 - 1
-const milliseconds = { type: 'number', minimum: 0, maximum: LONGEST_TIMER }
-const wholeMilliseconds = { type: 'integer', minimum: 0, maximum: LONGEST_TIMER }
-const count = { type: 'integer', minimum: 0 }
-const atLeastOne = { type: 'integer', minimum: 1 }
-const share = { type: 'number', minimum: 0, maximum: 1 }
-const flag = { type: 'boolean' }
-const text = { type: 'string', minLength: 1 }
-const list = { type: 'array', minItems: 1, uniqueItems: true }
-const someObject = { type: 'object' }
-const isObject = rule('an object', value => typeof value === 'object' && value !== null && !Array.isArray(value), true)
-const func = rule('a function', isFunction)
 const hook = rule('a function or a list of functions', value => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
-const pem = rule('PEM, as a text or a Buffer', isPem, true)
-const pems = rule('PEM, as a text or a Buffer, or a list of them', value => isPem(value) || (Array.isArray(value) && value.length > 0 && value.every(isPem)), true)
-const paths = rule('a path, or a list of paths', value => isText(/./)(value) || (Array.isArray(value) && value.length > 0 && value.every(isText(/./))))
-const secret = rule('a text that is not empty', isText(/./), true)
 const method = rule('a method, in upper or lower case', isText(/^[a-z-]+$/i))
 const ownName = rule('a text that is not empty and not the name of a property of every object',
   value => typeof value === 'string' && value !== '' && !(value in Object.prototype))
-
-function isFunction (value: unknown): boolean {
-  return typeof value === 'function'
-}
-
-function isText (pattern: RegExp): (value: unknown) => boolean {
-  return value => typeof value === 'string' && pattern.test(value)
-}
-
-/** What OpenSSL has no objection to: it takes any text for a list of no authorities. */
-function isPem (value: unknown): boolean {
-  return (typeof value === 'string' || Buffer.isBuffer(value)) && value.includes('-----BEGIN ')
-}
-
-function object (properties: Record<string, object>, required: readonly string[] = []): object {
-  return { type: 'object', properties, required, additionalProperties: false }
-}
-
-const healthProperties = {
-  type: { enum: ['http', 'tcp'] },
-  path: rule("a path that begins with '/', in ASCII and without a fragment", isText(/^\/[!"$-~]*$/)),
-  method: rule('a method in upper case other than CONNECT', isText(/^(?!CONNECT$)[A-Z-]+$/)),
-  headers: {
-    type: 'object',
-    // undici writes these itself, and refuses to be told.
-    propertyNames: rule('letters, digits and hyphens, and not connection, content-length, expect, keep-alive, transfer-encoding or upgrade',
-      isText(/^(?!(?:connection|content-length|expect|keep-alive|transfer-encoding|upgrade)$)[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
-    // May be a password.
-    additionalProperties: rule('a text without line breaks', isText(/^[\t\x20-\x7e\x80-\xff]*$/), true)
-  },
-  // Checked when it is parsed.
-  status: anything,
-  body: rule('a text or a regular expression', value => typeof value === 'string' || isRegExp(value)),
-  port: { type: 'integer', minimum: 1, maximum: 65535 },
-  // The jitter may double it.
-  interval: { type: 'number', exclusiveMinimum: 0, maximum: Math.floor(LONGEST_TIMER / 2) },
-  jitter: share,
-  timeout: { type: 'number', exclusiveMinimum: 0, maximum: LONGEST_TIMER },
-  rise: atLeastOne,
-  fall: atLeastOne,
-  initial: { enum: ['up', 'down'] },
-  probe: func
-} satisfies Record<keyof HealthOptions, object>
-
-const hashSchema = object({
-  name: { const: 'hash' },
-  key: {
-    if: isObject,
-    then: { ...object({ header: text, cookie: text, query: text }), minProperties: 1, maxProperties: 1 },
-    else: rule("'path', 'address', a function, { header }, { cookie } or { query }",
-      value => value === 'path' || value === 'address' || isFunction(value))
-  },
-  fallback: { enum: Object.keys(POLICIES) }
-} satisfies Record<keyof HashPolicyOptions, object>, ['name', 'key'])
-
-const timeoutProperties = {
-  connect: milliseconds, headers: wholeMilliseconds, idle: wholeMilliseconds, tunnel: milliseconds, grace: milliseconds
-} satisfies Record<keyof Timeouts, object>
-
-const tlsProperties = {
-  ca: pems,
-  caFile: paths,
-  cert: pem,
-  certFile: text,
-  key: pem,
-  keyFile: text,
-  passphrase: secret,
-  reloadInterval: milliseconds,
-  servername: rule('a host name', value => isText(/^[a-z\d](?:[a-z\d._-]*[a-z\d.])?$/i)(value) && isIP(String(value)) === 0),
-  rejectUnauthorized: flag
-} satisfies Record<keyof TlsOptions, object>
-
-const poolProperties = {
-  // Each is checked when it is parsed, by the same function as the targets that are added later.
-  targets: { type: 'array', minItems: 1 },
-  policy: {
-    if: isObject,
-    then: hashSchema,
-    else: rule(`one of ${Object.keys(POLICIES).map(show).join(', ')}, { name: 'hash', key } or a function`,
-      value => isFunction(value) || (typeof value === 'string' && Object.hasOwn(POLICIES, value)))
-  },
-  retries: count,
-  replayBytes: count,
-  panic: share,
-  health: object(healthProperties),
-  timeouts: object(timeoutProperties),
-  tls: {
-    if: isObject,
-    then: object(tlsProperties),
-    // Whatever it is instead may well be a key.
-    else: isObject
-  },
-  observers: {
-    type: 'array',
-    items: rule('an object with a function settled or healthChanged', isObserver)
-  }
-} satisfies Record<keyof PoolOptions, object>
-
-function isObserver (value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const { settled, healthChanged } = value as Record<keyof Observer, unknown>
-  const methods = [settled, healthChanged].filter(method => method !== undefined)
-  return methods.length > 0 && methods.every(isFunction)
-}
 
 const fastifyRouteProperties = {
   attachValidation: flag,
@@ -392,6 +197,12 @@ const replySchema = object({
   ...replyElsewhere
 } satisfies Record<keyof ReplyOptions, object> & Record<string, object>)
 
+const deadlineProperties = {
+  header: rule('the name of a header field', isText(/^[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
+  send: flag,
+  minimum: milliseconds
+} satisfies Record<keyof DeadlineOptions, object>
+
 const forwardProperties = {
   prefix: rule("empty or a path that begins with '/', without '?', '#', '*' and '..'", isPrefix),
   rewritePrefix: rule("empty or a path that begins with '/', in ASCII, without '?', '#' and '..'",
@@ -406,6 +217,8 @@ const forwardProperties = {
   internalRewriteCookiePath: flag,
   proxyPayloads: flag,
   preRewrite: func,
+  importance: rule('a finite number or a function', value => isFunction(value) || Number.isFinite(value)),
+  deadline: object(deadlineProperties, ['header']),
   strictPaths: flag,
   websocket: flag,
   wsClientOptions: clientOptionsSchema,
@@ -457,12 +270,18 @@ const shortSchema = {
 
 /** What the manual has to describe; the options of Fastify's routes and of `reply.from` are described by them. */
 export const OPTION_NAMES: readonly string[] = [
-  'pools', 'routes', 'pool', 'name', 'upstream', 'targets[].weight', 'policy.key', 'policy.fallback',
+  'pools', 'routes', 'pool', 'name', 'upstream', 'targets[].weight', 'targets[].priority', 'targets[].zone', 'policy.key', 'policy.fallback',
   ...Object.keys(poolProperties).filter(name => name !== 'timeouts' && name !== 'tls'),
+  ...Object.keys(retryProperties).map(name => `retries.${name}`),
+  ...Object.keys(breakerProperties).map(name => `breaker.${name}`),
+  ...Object.keys(limitProperties).map(name => `limits.${name}`),
+  ...Object.keys(slowStartProperties).map(name => `slowStart.${name}`),
+  ...Object.keys(affinityProperties).map(name => `affinity.${name}`),
   ...Object.keys(timeoutProperties).map(name => `timeouts.${name}`),
   ...Object.keys(tlsProperties).map(name => `tls.${name}`),
   ...Object.keys(healthProperties).map(name => `health.${name}`),
-  ...Object.keys(forwardProperties), 'wsUpstream'
+  ...Object.keys(forwardProperties).filter(name => name !== 'deadline'),
+  ...Object.keys(deadlineProperties).map(name => `deadline.${name}`), 'wsUpstream'
 ]
 
 /** @throws BadOptionError for what may not be given to `reply.from` within a handler */
@@ -516,77 +335,4 @@ function shortConfiguration (options: ShortOptions): Configuration {
     pools: [...pools, { name: websocketPool, path: '', options: { ...pool, targets: [websocketTarget] } }],
     routes: [{ path: '', options: { ...route, pool: poolName, websocketPool } }]
   }
-}
-
-/** A pool's options with everything decided. `path` is where they stand, for messages. */
-export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock): PoolSettings {
-  const {
-    policy = 'round-robin', retries = 2, replayBytes = 64 * 1024, panic = policy === 'first' ? 0 : 0.5, health, timeouts = {}, observers = []
-  } = options
-  const { connect = 2000, headers = 30_000, idle = 60_000, tunnel = 3_600_000, grace = 10_000 } = timeouts
-  const within = (key: string): string => path === '' ? key : `${path}.${key}`
-  // Not map: it would skip the holes of a sparse list.
-  const targets = Array.from(options.targets, (target, i) => targetConfig(target, within(`targets[${i}]`)))
-  assertDistinct(targets, within('targets'))
-  if (targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
-  const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
-  return {
-    name,
-    targets,
-    policy: makePolicy(policy, clock),
-    retry: safeRetry,
-    retries,
-    replayBytes,
-    panic,
-    health: health === undefined ? undefined : healthSettings(health, tls, within('health'), clock),
-    timeouts: { connect, headers, idle, tunnel, grace },
-    tls,
-    observers,
-    log,
-    clock
-  }
-}
-
-function makePolicy (option: PolicyOption, clock: Clock): Policy {
-  if (typeof option === 'function') return option
-  if (typeof option === 'string') return POLICIES[option](clock)
-  return hash(POLICIES[option.fallback ?? 'random'](clock))
-}
-
-function healthSettings (options: HealthOptions, tls: Tls, path: string, clock: Clock): PoolSettings['health'] {
-  const { interval = 5000, jitter = 0.1, timeout = 2000, rise = 2, fall = 3, initial = 'up', port } = options
-  return { interval, jitter, timeout, rise, fall, initial, port, probe: makeProbe(options, tls, timeout, path, clock) }
-}
-
-function makeProbe (options: HealthOptions, tls: Tls, timeout: number, path: string, clock: Clock): Probe {
-  const { type, probe, port, method = 'GET', headers = {}, status = '200-299', body } = options
-  if (probe !== undefined) {
-    assertUnused(options, ['type', 'path', 'method', 'headers', 'status', 'body'], path, 'probe is a function that decides about it')
-    return probe
-  }
-  if (type === 'tcp') {
-    assertUnused(options, ['path', 'method', 'headers', 'status', 'body'], path, 'a tcp probe has none')
-    return tcpProbe(clock, { port, tls, timeout })
-  }
-  if (options.path === undefined) throw BadOptionError(`${path}.path: missing, must be given unless type is 'tcp' or there is a probe`)
-  if (method === 'HEAD' && body !== undefined) throw BadOptionError(`${path}.body: the answer to HEAD has none, must be left out`)
-  return httpProbe({ path: options.path, method, headers, status: statusRanges(status, `${path}.status`), body })
-}
-
-function assertUnused (options: HealthOptions, keys: ReadonlyArray<keyof HealthOptions>, path: string, reason: string): void {
-  const useless = keys.find(key => options[key] !== undefined)
-  if (useless !== undefined) throw BadOptionError(`${path}.${useless}: ${reason}, must be left out`)
-}
-
-function statusRanges (status: NonNullable<HealthOptions['status']>, path: string): Array<number | [number, number]> {
-  const list = Array.isArray(status) ? status : [status]
-  if (list.length === 0) throw BadOptionError(`${path}: [], must have at least one status`)
-  return list.map(item => {
-    if (Number.isInteger(item) && item >= 100 && item <= 599) return item
-    const [, low, high] = /^([1-5]\d\d)-([1-5]\d\d)$/.exec(item) ?? []
-    if (low === undefined || high === undefined || low > high) {
-      throw BadOptionError(`${path}: ${show(item)}, must be a status from 100 to 599 or a range such as '200-299'`)
-    }
-    return [Number(low), Number(high)]
-  })
 }

@@ -6,11 +6,24 @@
  */
 export type Outcome =
   /** Final response headers came, and the body that followed was whole. */
-  | { readonly kind: 'answered', readonly status: number, readonly latency: number }
+  | {
+    readonly kind: 'answered'
+    readonly status: number
+    readonly latency: number
+    /** Milliseconds that the target asks to be spared for: the `Retry-After` of a 429 or 503. 0 is a 429 without one. */
+    readonly spare?: number
+    /** Milliseconds for which the target asks to be drained. */
+    readonly drain?: number
+  }
   /** Never on the wire. Nothing can have happened upstream, so any request may go elsewhere. */
   | { readonly kind: 'unsent', readonly error: Error }
   /** Sent, and nothing of an answer was passed on to the client. The target may have acted on it. */
-  | { readonly kind: 'failed', readonly error: Error }
+  | {
+    readonly kind: 'failed'
+    readonly error: Error
+    /** The connection had been idle and was found closed: its server had let go of it, which says nothing about its health. */
+    readonly stale?: boolean
+  }
   /** Part of the answer was passed on, then it broke off. Too late for anything but to cut the client off too. */
   | { readonly kind: 'broken', readonly error: Error }
   /** Whoever asked went away. Says nothing about the target. */
@@ -32,12 +45,12 @@ export interface AttemptRecord {
   readonly ms: number
 }
 
-/** Whether an outcome counts against its target. A client's departure never does, nor does a 4xx answer. */
+/** Whether an outcome counts against its target. A client's departure never does, nor does a 4xx answer or a stale connection. */
 export function isFault (outcome: Outcome): boolean {
   switch (outcome.kind) {
     case 'answered': return outcome.status >= 500
+    case 'failed': return outcome.stale !== true
     case 'unsent':
-    case 'failed':
     case 'broken': return true
     case 'aborted': return false
   }

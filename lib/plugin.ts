@@ -5,9 +5,11 @@ import { continueLazily } from './continue.js'
 import { BadOptionError } from './errors.js'
 import { kAttempts } from './forwarding.js'
 import { keyReader, type KeyReader } from './key.js'
-import { configuration, poolSettings, type BalancerOptions, type PolicyOption } from './options.js'
+import { configuration, type BalancerOptions } from './options.js'
 import type { AttemptRecord } from './outcome.js'
 import { Pool } from './pool.js'
+import type { PolicyOption } from './pool-options.js'
+import { poolSettings } from './pool-settings.js'
 import { mount } from './route.js'
 
 /** Every pool of an app by name. Declare your own names in it to have them typed. */

@@ -1,14 +1,20 @@
 import { Dispatcher } from 'undici'
+import { Admission, type AdmissionSettings } from './admission.js'
+import type { Affinity } from './affinity.js'
+import type { Answered, Attempt } from './attempt.js'
 import type { Clock } from './clock.js'
 import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
-import { Exchange, type ExchangeOptions, type ExchangeSettings } from './exchange.js'
+import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
 import { callbackHandler } from './handler.js'
-import { Prober, type ProberSettings } from './health/active.js'
+import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
+import { Drains } from './health/drains.js'
+import { Ejector, type BreakerSettings } from './health/ejector.js'
+import type { Hedge } from './hedge.js'
 import type { Observer } from './observer.js'
 import type { Outcome } from './outcome.js'
-import type { Policy } from './policy.js'
-import type { Retry } from './retry.js'
-import { Target, targetConfig, targetUrl, type TargetConfig, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
+import { Selection, type SelectionSettings } from './selection.js'
+import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
+import { targetConfig, targetUrl, type CompleteTarget, type TargetConfig } from './target-config.js'
 import type { Tls } from './tls.js'
 
 /** The part of a logger that a pool uses; Fastify's has it. */
@@ -21,13 +27,17 @@ export interface PoolLogger {
 /** A pool's options, checked and complete. */
 export interface PoolSettings extends TargetSettings {
   readonly name: string
-  readonly targets: ReadonlyArray<Required<TargetConfig>>
-  readonly policy: Policy
-  readonly retry: Retry
-  readonly retries: number
-  readonly replayBytes: number
-  /** Share of usable targets below which health is ignored. */
-  readonly panic: number
+  readonly targets: readonly CompleteTarget[]
+  readonly selection: Omit<SelectionSettings, 'clock' | 'limited'>
+  readonly retry: RetrySettings
+  readonly hedge: Hedge | undefined
+  readonly admission: AdmissionSettings
+  /** Passive health; undefined when there is none. */
+  readonly breaker: BreakerSettings | undefined
+  /** Sticky sessions; undefined when there are none. */
+  readonly affinity: Affinity | undefined
+  /** Field of an answer by which a target asks to be drained, in lower case; undefined when none is heeded. */
+  readonly drainHeader: string | undefined
   /** What the probes need; undefined when there are none. */
   readonly health: (Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'> & { readonly initial: 'up' | 'down' }) | undefined
   readonly tls: Tls
@@ -37,7 +47,7 @@ export interface PoolSettings extends TargetSettings {
 }
 
 /** undici's options for a request, and what the pool's policy goes by. */
-export type PoolRequestOptions<Opaque = null> = Dispatcher.RequestOptions<Opaque> & Pick<ExchangeOptions, 'key' | 'attempts'>
+export type PoolRequestOptions<Opaque = null> = Dispatcher.RequestOptions<Opaque> & Pick<ExchangeOptions, 'key' | 'attempts' | 'timeout' | 'importance'>
 
 /** What `request` takes here besides what undici's types say. */
 export interface Pool {
@@ -56,16 +66,24 @@ export class Pool extends Dispatcher {
   readonly name: string
   readonly #settings: PoolSettings
   readonly #exchanges: ExchangeSettings
+  readonly #selection: Selection
+  readonly #admission: Admission
   readonly #prober: Prober | undefined
-  /** In joining order. Like `#available` it is replaced, never changed in place. */
+  readonly #ejector: Ejector | undefined
+  readonly #drains: Drains
+  /** Under way or in line. */
+  readonly #running = new Set<Exchange>()
+  /** What else is to be ended when the time of a pool that closes is over. */
+  readonly #lingering = new Set<() => void>()
+  /** In joining order. It is replaced, never changed in place. */
   #targets: readonly Target[] = []
-  #available: readonly Target[] = []
   /** Those that have yet to pass their first probe. */
   readonly #newcomers = new Set<Target>()
   /** Those that left and have requests to finish. */
   readonly #leaving = new Set<Target>()
-  #panicking = false
   #started = false
+  #retired = false
+  #cancelGrace: (() => void) | undefined
   #nextId = 0
   #closed = false
   #destroyed = false
@@ -74,16 +92,29 @@ export class Pool extends Dispatcher {
     super()
     this.name = settings.name
     this.#settings = settings
+    const { clock, timeouts, limits, tls } = settings
+    const limited = limits.target > 0 || limits.connections > 0 || limits.adaptive !== undefined
+    this.#selection = new Selection({ ...settings.selection, clock, limited })
+    this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom())
+    const change = (target: Target, change: () => void, reason: string): void => { this.#change(target, change, reason) }
+    this.#drains = new Drains(clock, change)
+    if (settings.breaker !== undefined) {
+      this.#ejector = new Ejector({ ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, members: () => this.#targets, change })
+    }
     this.#exchanges = {
-      clock: settings.clock,
-      policy: settings.policy,
+      clock,
+      try: timeouts.try,
+      headers: timeouts.headers,
+      idle: timeouts.idle,
+      total: timeouts.total,
+      drainHeader: settings.drainHeader,
       retry: settings.retry,
-      retries: settings.retries,
-      replayBytes: settings.replayBytes,
-      idle: settings.timeouts.idle,
-      // What is in flight when the pool closes may finish, but nothing new is begun for it.
-      available: () => this.#closed ? [] : this.#available,
-      settled: (target, outcome) => { this.#settled(target, outcome) }
+      hedge: settings.hedge,
+      selection: this.#selection,
+      admission: this.#admission,
+      heard: (target, answer) => { this.#heard(target, answer) },
+      settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
+      ended: exchange => { this.#running.delete(exchange) }
     }
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
@@ -108,12 +139,39 @@ export class Pool extends Dispatcher {
   stop (): void {
     this.#settings.tls.stop()
     this.#prober?.stop()
+    this.#ejector?.stop()
+    this.#drains.stop()
   }
 
-  /** The app begins to close: WebSockets get their grace, everything else goes on. */
+  /** The app begins to close: what is under way may go on for as long as the grace, and is ended then. */
   retire (): void {
+    if (this.#retired) return
+    this.#retired = true
     this.stop()
     for (const target of this.#targets) target.retire()
+    const { clock, timeouts: { grace } } = this.#settings
+    if (grace > 0) this.#cancelGrace = clock.after(grace, () => { this.#endAll() })
+  }
+
+  /** Whether the app has begun to close: connections that answers go out on are not to be used again. */
+  get retired (): boolean { return this.#retired }
+
+  /** Has `end` called when the app closes and its time is over, unless the function that is returned is called before. */
+  atGraceEnd (end: () => void): () => void {
+    this.#lingering.add(end)
+    return () => { this.#lingering.delete(end) }
+  }
+
+  /** Field of an answer by which a target asks to be drained, which is nobody else's business. */
+  get drainHeader (): string | undefined { return this.#settings.drainHeader }
+
+  /** Sticky sessions, if the pool has them. */
+  get affinity (): Affinity | undefined { return this.#settings.affinity }
+
+  /** What is under way and what waits: requests let in, streams among them counted apart, and requests in line. */
+  get load (): { readonly inFlight: number, readonly streams: number, readonly waiting: number } {
+    const { inFlight, streams, waiting } = this.#admission
+    return { inFlight, streams, waiting }
   }
 
   /** The limits in effect, in milliseconds. */
@@ -125,7 +183,7 @@ export class Pool extends Dispatcher {
   }
 
   /** Whether fewer targets are up than the panic threshold asks for, so that health is ignored. */
-  get panicking (): boolean { return this.#panicking }
+  get panicking (): boolean { return this.#selection.panicking }
 
   get closed (): boolean { return this.#closed }
   get destroyed (): boolean { return this.#destroyed }
@@ -144,7 +202,8 @@ export class Pool extends Dispatcher {
   /**
    * Takes a target out: no new requests from now on.
    *
-   * @returns settles when what was in flight has finished and the target's connections are closed
+   * @returns settles when what was in flight has finished, streams after `timeouts.grace` at the latest, and the target's
+   *   connections are closed
    * @throws BadOptionError when there is no such target
    */
   async remove (url: string): Promise<void> {
@@ -175,10 +234,11 @@ export class Pool extends Dispatcher {
     assertDistinct(configs, 'targets')
     const wanted = new Map(configs.map(config => [config.url, config]))
     for (const target of this.#targets) {
-      const weight = wanted.get(target.url)?.weight
-      if (weight !== undefined && weight !== target.weight) {
-        this.#change(target, () => { target.weight = weight }, `weight ${weight}`)
-      }
+      const config = wanted.get(target.url)
+      if (config === undefined) continue
+      const { weight, priority, zone } = config
+      if (weight === target.weight && priority === target.priority && zone === target.zone) continue
+      this.#change(target, () => { Object.assign(target, { weight, priority, zone }) }, `weight ${weight}`)
     }
     this.#join(configs.filter(config => this.#find(config.url) === undefined))
     await this.#leave(this.#targets.filter(target => !wanted.has(target.url)))
@@ -186,9 +246,15 @@ export class Pool extends Dispatcher {
 
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
     const receiver = callbackHandler(handler)
-    if (this.#closed) receiver.onError(PoolClosedError())
-    else if (this.#available.length === 0) receiver.onError(NoTargetError())
-    else new Exchange(this.#exchanges, options, receiver).start()
+    if (this.#closed) {
+      receiver.onError(PoolClosedError())
+    } else if (this.#selection.empty) {
+      receiver.onError(NoTargetError())
+    } else {
+      const exchange = new Exchange(this.#exchanges, options, receiver)
+      this.#running.add(exchange)
+      exchange.start()
+    }
     return true
   }
 
@@ -215,13 +281,25 @@ export class Pool extends Dispatcher {
   #end (callback: (() => void) | undefined, end: () => Promise<void>): Promise<void> | undefined {
     this.#closed = true
     this.stop()
+    this.#cancelGrace?.()
+    this.#admission.close(PoolClosedError)
+    this.#refresh()
     const ended = end()
     if (callback === undefined) return ended
     void ended.then(callback)
     return undefined
   }
 
-  #target (config: Required<TargetConfig>): Target {
+  /** The time is over: streams end as if their targets had ended them, the rest is cut off. */
+  #endAll (): void {
+    for (const exchange of [...this.#running]) {
+      if (exchange.endless) exchange.finish()
+      else exchange.abort(PoolClosedError())
+    }
+    for (const end of [...this.#lingering]) end()
+  }
+
+  #target (config: CompleteTarget): Target {
     return new Target(config, this.#nextId++, this.#settings)
   }
 
@@ -237,12 +315,13 @@ export class Pool extends Dispatcher {
     return target
   }
 
-  #join (configs: ReadonlyArray<Required<TargetConfig>>): void {
+  #join (configs: readonly CompleteTarget[]): void {
     const joining = configs.map(config => this.#target(config))
     this.#targets = [...this.#targets, ...joining]
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
       if (this.#closed) continue
+      if (this.#started) target.standing.startSlowly()
       // Before the start there is nothing to choose between: it counts as configured.
       this.#watch(target, !this.#started && this.#settings.health?.initial === 'up')
     }
@@ -252,7 +331,7 @@ export class Pool extends Dispatcher {
   #watch (target: Target, up: boolean): void {
     if (this.#prober === undefined) return
     if (!up) {
-      target.judge(NOT_PROBED)
+      target.standing.judge(NOT_PROBED)
       this.#newcomers.add(target)
     }
     this.#prober.watch(target, up, up)
@@ -262,22 +341,41 @@ export class Pool extends Dispatcher {
     this.#targets = this.#targets.filter(target => !leaving.includes(target))
     for (const target of leaving) {
       this.#prober?.unwatch(target)
+      this.#ejector?.forget(target)
+      this.#drains.forget(target)
       this.#newcomers.delete(target)
       this.#leaving.add(target)
       this.#settings.log.info({ pool: this.name, target: target.url, inFlight: target.inFlight }, 'target left')
     }
     this.#refresh()
     await Promise.all(leaving.map(async target => {
+      const { clock, timeouts: { grace } } = this.#settings
+      // Ordinary answers come to an end by themselves; the next event may be days away.
+      const cancel = grace === 0 ? undefined : clock.after(grace, () => { this.#endStreams(target) })
       await target.close()
+      cancel?.()
       this.#leaving.delete(target)
     }))
   }
 
+  #endStreams (target: Target): void {
+    for (const exchange of [...this.#running]) if (exchange.isFrom(target)) exchange.finish()
+  }
+
   /** The probes have changed their mind about a target. */
-  #judge (target: Target, down: string | undefined): void {
+  #judge (target: Target, down: Error | undefined): void {
+    const { standing } = target
     if (down === undefined) this.#newcomers.delete(target)
-    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down }, 'target failed its first probe')
-    this.#change(target, () => { target.judge(down) }, down ?? 'probes succeed')
+    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down.message }, 'target failed its first probe')
+    if (down instanceof DrainAsked) {
+      this.#change(target, () => { standing.askedToDrain(down.message) }, down.message)
+      return
+    }
+    this.#change(target, () => {
+      standing.judge(down?.message)
+      if (down === undefined) standing.askedToDrain(undefined)
+    }, down?.message ?? 'probes succeed')
+    if (down === undefined) this.#ejector?.pardon(target)
   }
 
   /** Every change of a target's weight or health: carries it out, then tells the log and the observers. */
@@ -299,20 +397,25 @@ export class Pool extends Dispatcher {
 
   /** Works out once, when a fact changes, what every pick relies on. */
   #refresh (): void {
-    const staying = this.#targets.filter(target => target.health !== 'draining')
-    const up = staying.filter(target => target.health === 'up')
-    // A newcomer gives no reason to panic, and gets no traffic from it unless there is nobody else.
-    const usable = up.length === 0 ? staying : staying.filter(target => !this.#newcomers.has(target))
-    const panicking = up.length < usable.length && (up.length === 0 || up.length < usable.length * this.#settings.panic)
-    this.#available = panicking ? usable : up
-    if (panicking === this.#panicking) return
-    this.#panicking = panicking
-    const fields = { pool: this.name, up: up.length, of: usable.length }
-    if (panicking) this.#settings.log.warn(fields, 'too few targets are up: all are used')
+    const { panicking: was } = this
+    // What is in flight when the pool closes may finish, but nothing new is begun for it.
+    const { up, of } = this.#selection.refresh(this.#closed ? [] : this.#targets, this.#newcomers)
+    this.#admission.recheck()
+    if (this.panicking === was || this.#closed) return
+    const fields = { pool: this.name, up, of }
+    if (this.panicking) this.#settings.log.warn(fields, 'too few targets are up: all are used')
     else this.#settings.log.info(fields, 'enough targets are up again')
   }
 
-  #settled (target: Target, outcome: Outcome): void {
+  #heard (target: Target, { drain, spare }: Answered): void {
+    if (spare !== undefined) target.standing.spare(spare)
+    if (drain !== undefined && this.#targets.includes(target)) this.#drains.ask(target, drain)
+  }
+
+  #settled ({ target, era }: Attempt, outcome: Outcome): void {
+    if (outcome.kind === 'answered') this.#settings.hedge?.answered(outcome.latency)
+    if (this.#ejector !== undefined && !this.#leaving.has(target)) this.#ejector.record(target, outcome, era)
+    this.#admission.recheck()
     for (const observer of this.#settings.observers) {
       this.#tell(() => observer.settled?.(target, outcome))
     }
@@ -331,6 +434,9 @@ export class Pool extends Dispatcher {
 }
 
 const NOT_PROBED = 'not probed yet'
+
+/** Milliseconds that a try to reach an ejected target may take when `timeouts.connect` is off. */
+const DEFAULT_CONNECT = 2000
 
 /** @throws BadOptionError when a target is listed twice, in whatever spelling */
 export function assertDistinct (configs: ReadonlyArray<TargetConfig>, path: string): void {

@@ -13,25 +13,42 @@ export interface Sent {
 export type Retry = (outcome: Outcome, sent: Sent) => boolean
 
 /** Idempotent by RFC 9110 §9.2.2, and the safe methods that later RFCs registered. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT'])
+export const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT']
 
 /** Answers with which a server, or the gateway in front of it, says that it did not do the work (RFC 9110 §15.6.3–5). */
-const RETRYABLE_STATUS = new Set([502, 503, 504])
+export const RETRYABLE_STATUS: readonly number[] = [502, 503, 504]
 
 /**
  * The safe rule. Never on the wire: any request may move on. Sent: only one whose repeat does no harm and whose
  * body is still at hand. Partly passed on, or nobody left to answer: never.
+ *
+ * @param methods whose repeat does no harm
+ * @param statuses answers with which another target is asked
  */
-export const safeRetry: Retry = (outcome, sent) => {
-  switch (outcome.kind) {
-    case 'unsent': return true
-    case 'failed': return mayRepeat(sent)
-    case 'answered': return RETRYABLE_STATUS.has(outcome.status) && mayRepeat(sent)
-    case 'broken':
-    case 'aborted': return false
+export function retryRule (methods: readonly string[], statuses: readonly number[]): Retry {
+  const repeatable = new Set(methods)
+  const retryable = new Set(statuses)
+  const mayRepeat = (sent: Sent): boolean => sent.replayable && (repeatable.has(sent.method) || sent.idempotencyKey)
+  return (outcome, sent) => {
+    switch (outcome.kind) {
+      case 'unsent': return true
+      case 'failed': return mayRepeat(sent)
+      case 'answered': return retryable.has(outcome.status) && mayRepeat(sent)
+      case 'broken':
+      case 'aborted': return false
+    }
   }
 }
 
-function mayRepeat (sent: Sent): boolean {
-  return sent.replayable && (IDEMPOTENT.has(sent.method) || sent.idempotencyKey)
+export const safeRetry: Retry = retryRule(IDEMPOTENT, RETRYABLE_STATUS)
+
+/**
+ * Milliseconds to wait before a further attempt, drawn evenly from 0 to the limit ("full jitter", Brooker, "Exponential
+ * Backoff and Jitter", 2015). The limit doubles with each attempt.
+ *
+ * @param attempt 1 for the first further attempt
+ * @param random a number in [0, 1)
+ */
+export function backoff (attempt: number, { base, max }: { readonly base: number, readonly max: number }, random: number): number {
+  return random * Math.min(max, base * 2 ** (attempt - 1))
 }

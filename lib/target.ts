@@ -4,62 +4,50 @@ import { Pool as UndiciPool, type Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { connector, type TlsSettings } from './connector.js'
-import { BadOptionError, show } from './errors.js'
+import type { Gradient2 } from './limits/gradient2.js'
 import { isFault, type Health, type Outcome } from './outcome.js'
+import type { SlowStartSettings } from './slow-start.js'
+import { Standing } from './standing.js'
+import type { CompleteTarget } from './target-config.js'
 
 /** How long, in milliseconds, each phase of an attempt may take; 0 switches a limit off. */
 export interface Timeouts {
   /** From the start of a connection to its end, TLS handshake included. */
   readonly connect: number
+  /** From the pick of a target to its final response headers, connection included. */
+  readonly try: number
   /** From the last byte of the request to the final response headers. */
   readonly headers: number
   /** Between two pieces of a response body. */
   readonly idle: number
   /** Silence in both directions of a WebSocket. */
   readonly tunnel: number
-  /** How long WebSockets may go on once their target is draining, has left, or the app closes. */
+  /** From the arrival of a request to the end of its answer, further attempts and waiting in line included. Not for streams. */
+  readonly total: number
+  /**
+   * How long streams and WebSockets may go on once their target has left, WebSockets also once it is draining, and everything
+   * once the app closes.
+   */
   readonly grace: number
+}
+
+/** How much one target takes at once; 0 is no limit. */
+export interface TargetLimits {
+  /** Requests in flight, streams not counted. */
+  readonly target: number
+  /** Connections, each of which carries one request or stream at a time. */
+  readonly connections: number
+  /** Makes a limit that follows the target's latency; undefined for none. */
+  readonly adaptive: (() => Gradient2) | undefined
 }
 
 export interface TargetSettings {
   readonly clock: Clock
   readonly timeouts: Timeouts
   readonly tls: TlsSettings
-}
-
-/** A target as configured. */
-export interface TargetConfig {
-  /** Origin with an optional base path: `https://a.internal:8443/v2`. */
-  readonly url: string
-  /** Share of the traffic, relative to the other targets; 0 drains. Default: 1. */
-  readonly weight?: number
-}
-
-/**
- * A target as a user wrote it, checked.
- *
- * @param path where it stands in the options, for the message
- * @throws BadOptionError naming the path, the value and what is allowed
- */
-export function targetConfig (value: unknown, path: string): Required<TargetConfig> {
-  const { url, weight = 1, ...unknown } = (typeof value === 'string' || value instanceof URL ? { url: String(value) } : value ?? {}) as Record<string, unknown>
-  if (typeof url !== 'string') throw BadOptionError(`${path}: ${show(value)}, must be a URL or { url, weight }`)
-  const [extra] = Object.keys(unknown)
-  if (extra !== undefined) throw BadOptionError(`${path}.${extra}: unknown option, allowed are url, weight`)
-  if (typeof weight !== 'number' || !Number.isFinite(weight)) throw BadOptionError(`${path}.weight: ${show(weight)}, must be a number`)
-  if (weight < 0) throw BadOptionError(`${path}.weight: ${show(weight)}, must be >= 0`)
-  return { url: targetUrl(url, path), weight }
-}
-
-/** The one spelling of a target's URL that identifies it: origin and base path, no trailing slash. */
-export function targetUrl (url: string, path: string): string {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
-    throw BadOptionError(`${path}: ${show(url)}, must be an absolute http: or https: URL${/^wss?:/i.test(url) ? ', which is where WebSockets are opened as well' : ''}`)
-  }
-  const parsed = new URL(url)
-  if (parsed.username !== '' || parsed.password !== '') throw BadOptionError(`${path}: ${show(url)}, must not have credentials; send them as a header`)
-  if (parsed.search !== '' || parsed.hash !== '') throw BadOptionError(`${path}: ${show(url)}, must not have a query or a fragment`)
-  return parsed.origin + parsed.pathname.replace(/\/+$/, '')
+  readonly limits: TargetLimits
+  /** How a target that is new or has recovered gets its share; undefined is all at once. */
+  readonly slowStart: SlowStartSettings | undefined
 }
 
 /** Totals since the target joined. `attempts` counts sends begun, the others how they ended. */
@@ -78,11 +66,19 @@ export interface TargetCounters {
 export interface TargetSnapshot {
   readonly url: string
   readonly weight: number
+  readonly priority: number
+  readonly zone: string | undefined
   readonly health: Health
-  /** Why it is `down` or `draining`. */
+  /** Why it is not `up`. */
   readonly reason: string | undefined
-  /** Attempts begun whose response body has not ended. */
+  /** Attempts begun whose response body has not ended, streams included. */
   readonly inFlight: number
+  /** How many of them are streams: server-sent events and WebSockets. */
+  readonly streams: number
+  /** How many requests that are no streams it may have in flight; Infinity without a limit. */
+  readonly limit: number
+  /** What it takes of the traffic that its weight stands for, 0 to 1: less while it starts slowly or asks to be spared. */
+  readonly share: number
   /** Smoothed time to the final response headers, ms; undefined until the first answer. */
   readonly latency: number | undefined
   readonly counters: Readonly<TargetCounters>
@@ -91,7 +87,7 @@ export interface TargetSnapshot {
 /** How much the newest answer weighs in the smoothed latency. */
 const LATENCY_SHARE = 0.1
 
-/** One origin: its connections, its weight, what is in flight on it, and what is known of its health. */
+/** One origin: its connections, its weight, what is in flight on it, and how it stands. */
 export class Target {
   /** The one spelling of its URL, without a trailing slash; it is the target's identity in its pool. */
   readonly url: string
@@ -102,21 +98,27 @@ export class Target {
   readonly id: number
   /** Name to ask for in TLS; undefined for an address, which has none. */
   readonly servername: string | undefined
+  readonly standing: Standing
+  /** Its tier, 0 first. */
+  priority: number
+  zone: string | undefined
   readonly #settings: TargetSettings
+  readonly #adaptive: Gradient2 | undefined
+  /** Every connection that there has been room for; undici keeps them and makes new sockets for them. */
+  readonly #clients = new Set<Connection>()
   readonly #counters: TargetCounters = { attempts: 0, answered: 0, unsent: 0, failed: 0, broken: 0, aborted: 0, faults: 0 }
   #connections: UndiciPool | undefined
   #weight: number
   #inFlight = 0
+  #streams = 0
   #latency: number | undefined
   /** Connections that were upgraded, and how to end each in good order. */
   readonly #held = new Map<Duplex, () => void>()
   /** When the time of upgraded connections is over; undefined while the target gets traffic. */
   #graceEnds: number | undefined
   #cancelGrace: (() => void) | undefined
-  #drained = false
-  #down: string | undefined
 
-  constructor (config: Required<TargetConfig>, id: number, settings: TargetSettings) {
+  constructor (config: CompleteTarget, id: number, settings: TargetSettings) {
     const url = new URL(config.url)
     this.url = config.url
     this.origin = url.origin
@@ -125,37 +127,52 @@ export class Target {
     this.servername = settings.tls.servername ?? (isIP(url.hostname.replace(/^\[|\]$/g, '')) === 0 ? url.hostname : undefined)
     this.#settings = settings
     this.#weight = config.weight
+    this.priority = config.priority
+    this.zone = config.zone
+    this.standing = new Standing(settings.clock, settings.slowStart)
+    this.standing.weightless = config.weight === 0
+    this.#adaptive = settings.limits.adaptive?.()
   }
 
   get weight (): number { return this.#weight }
   set weight (weight: number) {
     this.#weight = weight
+    this.standing.weightless = weight === 0
     this.#retireIfDraining()
   }
 
   /** Attempts begun and not yet settled. */
   get inFlight (): number { return this.#inFlight }
 
+  /** How many of them are streams. */
+  get streams (): number { return this.#streams }
+
+  /** How many requests that are no streams it may have in flight. */
+  get limit (): number {
+    const { target } = this.#settings.limits
+    return Math.min(target === 0 ? Infinity : target, this.#adaptive?.limit ?? Infinity)
+  }
+
+  /** Whether it can take no more. */
+  get full (): boolean {
+    const { connections } = this.#settings.limits
+    return this.#inFlight - this.#streams >= this.limit || (connections > 0 && this.#inFlight >= connections)
+  }
+
+  /** Whether it takes the request that a policy has picked it for. */
+  takesTurn (): boolean { return this.standing.takesTurn(this.#inFlight > this.#streams) }
+
   get latency (): number | undefined { return this.#latency }
 
-  get health (): Health {
-    if (this.#drained || this.#weight === 0) return 'draining'
-    return this.#down === undefined ? 'up' : 'down'
-  }
+  get health (): Health { return this.standing.health }
 
-  get reason (): string | undefined {
-    if (this.#drained) return 'drained'
-    return this.#weight === 0 ? 'weight 0' : this.#down
-  }
+  get reason (): string | undefined { return this.standing.reason }
 
   /** No new requests, or new requests again; weight 0 drains as well. */
   drain (drained: boolean): void {
-    this.#drained = drained
+    this.standing.drain(drained)
     this.#retireIfDraining()
   }
-
-  /** Takes on the verdict of the probes: undefined is up, a text is the reason for being down. */
-  judge (down: string | undefined): void { this.#down = down }
 
   /**
    * Counts an attempt as in flight until the function that it returns is called; calling it again does nothing.
@@ -172,6 +189,7 @@ export class Target {
       this.#counters[outcome.kind]++
       if (isFault(outcome)) this.#counters.faults++
       if (outcome.kind === 'answered') {
+        this.#adaptive?.sample(outcome.latency, this.#inFlight - this.#streams + 1)
         this.#latency = this.#latency === undefined
           ? outcome.latency
           : this.#latency + LATENCY_SHARE * (outcome.latency - this.#latency)
@@ -179,12 +197,30 @@ export class Target {
     }
   }
 
+  /** One of the attempts in flight has turned out to be a stream, until the function that is returned is called. */
+  stream (): () => void {
+    this.#streams++
+    return () => { this.#streams-- }
+  }
+
+  /** Lets go of connections that carry nothing: one of them was found closed, and the others may well be. */
+  dropIdle (): void {
+    for (const connection of this.#clients) connection.dropIdle()
+  }
+
   /** Sends on one of the target's connections; every one of undici's errors ends in `handler.onError`. */
   dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    const { clock, timeouts, tls, limits } = this.#settings
     this.#connections ??= new UndiciPool(this.origin, {
-      factory: (origin, options) => new Connection(origin, options as ConnectionOptions, this.#settings.clock),
-      connect: connector(this.#settings.clock, this.#settings.timeouts.connect, this.#settings.tls),
-      headersTimeout: this.#settings.timeouts.headers,
+      factory: (origin, options) => {
+        const connection = new Connection(origin, options as ConnectionOptions, clock)
+        this.#clients.add(connection)
+        return connection
+      },
+      connect: connector(clock, timeouts.connect, tls),
+      ...(limits.connections === 0 ? undefined : { connections: limits.connections }),
+      // Attempts keep these themselves: undici's are looked at every half second.
+      headersTimeout: 0,
       bodyTimeout: 0
     })
     this.#connections.dispatch({
@@ -238,7 +274,7 @@ export class Target {
   }
 
   #retireIfDraining (): void {
-    if (this.health === 'draining') {
+    if (this.standing.withdrawn) {
       this.retire()
     } else {
       this.#graceEnds = undefined
@@ -265,9 +301,14 @@ export class Target {
     return {
       url: this.url,
       weight: this.weight,
+      priority: this.priority,
+      zone: this.zone,
       health: this.health,
       reason: this.reason,
       inFlight: this.inFlight,
+      streams: this.streams,
+      limit: this.limit,
+      share: this.standing.share,
       latency: this.latency,
       counters: { ...this.#counters }
     }

@@ -100,7 +100,7 @@ t.test('many sleeps on one signal leave no listeners on it', async t => {
 })
 
 t.test('jitter spreads evenly over both sides', async t => {
-  const showing = (value: number): Clock => ({ now: () => 0, random: () => value, after: () => () => {} })
+  const showing = (value: number): Clock => ({ now: () => 0, wall: () => 0, random: () => value, after: () => () => {} })
   t.equal(jittered(showing(0), 1000, 0.1), 900)
   t.equal(jittered(showing(0.5), 1000, 0.1), 1000)
   t.equal(Math.round(jittered(showing(1 - 2 ** -53), 1000, 0.1)), 1100)

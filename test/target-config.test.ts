@@ -1,12 +1,12 @@
 import t from 'tap'
-import { targetConfig, targetUrl } from '../lib/target.js'
+import { targetConfig, targetUrl } from '../lib/target-config.js'
 
 t.test('a target is a URL, or a URL with a weight', async t => {
-  t.strictSame(targetConfig('http://a.test:3000', 'targets[0]'), { url: 'http://a.test:3000', weight: 1 })
-  t.strictSame(targetConfig({ url: 'http://a.test' }, 'targets[0]'), { url: 'http://a.test', weight: 1 })
-  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0 }, 'targets[0]'), { url: 'http://a.test', weight: 0 })
-  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0.5 }, 'targets[0]'), { url: 'http://a.test', weight: 0.5 })
-  t.strictSame(targetConfig(new URL('http://a.test/v2/'), 'targets[0]'), { url: 'http://a.test/v2', weight: 1 })
+  t.strictSame(targetConfig('http://a.test:3000', 'targets[0]'), { url: 'http://a.test:3000', weight: 1, priority: 0, zone: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test' }, 'targets[0]'), { url: 'http://a.test', weight: 1, priority: 0, zone: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0 }, 'targets[0]'), { url: 'http://a.test', weight: 0, priority: 0, zone: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0.5 }, 'targets[0]'), { url: 'http://a.test', weight: 0.5, priority: 0, zone: undefined })
+  t.strictSame(targetConfig(new URL('http://a.test/v2/'), 'targets[0]'), { url: 'http://a.test/v2', weight: 1, priority: 0, zone: undefined })
 })
 
 t.test('a bad target is refused with its place, its value and what is allowed', async t => {
@@ -16,13 +16,13 @@ t.test('a bad target is refused with its place, its value and what is allowed', 
     [{ url: 'http://a.test', weight: NaN }, 'targets[1].weight: NaN, must be a number'],
     [{ url: 'http://a.test', weight: Infinity }, 'targets[1].weight: Infinity, must be a number'],
     [{ url: 'http://a.test', weight: null }, 'targets[1].weight: null, must be a number'],
-    [{ url: 'http://a.test', wieght: 2 }, 'targets[1].wieght: unknown option, allowed are url, weight'],
-    [{}, 'targets[1]: {}, must be a URL or { url, weight }'],
-    [{ weight: 1 }, 'targets[1]: { weight: 1 }, must be a URL or { url, weight }'],
-    [{ url: 5 }, 'targets[1]: { url: 5 }, must be a URL or { url, weight }'],
-    [null, 'targets[1]: null, must be a URL or { url, weight }'],
-    [undefined, 'targets[1]: undefined, must be a URL or { url, weight }'],
-    [3000, 'targets[1]: 3000, must be a URL or { url, weight }'],
+    [{ url: 'http://a.test', wieght: 2 }, 'targets[1].wieght: unknown option, allowed are url, weight, priority, zone'],
+    [{}, 'targets[1]: {}, must be a URL or { url, weight, priority, zone }'],
+    [{ weight: 1 }, 'targets[1]: { weight: 1 }, must be a URL or { url, weight, priority, zone }'],
+    [{ url: 5 }, 'targets[1]: { url: 5 }, must be a URL or { url, weight, priority, zone }'],
+    [null, 'targets[1]: null, must be a URL or { url, weight, priority, zone }'],
+    [undefined, 'targets[1]: undefined, must be a URL or { url, weight, priority, zone }'],
+    [3000, 'targets[1]: 3000, must be a URL or { url, weight, priority, zone }'],
     ['', "targets[1]: '', must be an absolute http: or https: URL"],
     ['a.test:3000', "targets[1]: 'a.test:3000', must be an absolute http: or https: URL"],
     ['/path', "targets[1]: '/path', must be an absolute http: or https: URL"],

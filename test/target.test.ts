@@ -3,11 +3,12 @@ import type { Outcome } from '../lib/outcome.js'
 import { Target, type TargetSettings } from '../lib/target.js'
 import { VirtualClock } from './kit/clock.js'
 import { named, type Echo } from './kit/index.js'
+import { targetSettings } from './kit/target.js'
 
-const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 2000, headers: 5000, idle: 5000, tunnel: 0, grace: 0 }, tls: {} }
+const settings = targetSettings(new VirtualClock())
 
 function target (url = 'http://a.test', weight = 1, tls: TargetSettings['tls'] = {}): Target {
-  return new Target({ url, weight }, 0, { ...settings, tls })
+  return new Target({ url, weight, priority: 0, zone: undefined }, 0, { ...settings, tls })
 }
 
 const error = new Error('x')
@@ -17,9 +18,14 @@ t.test('a new target is up, idle and knows nothing of its latency', async t => {
   t.strictSame(target('http://a.test:3000/base', 2).snapshot(), {
     url: 'http://a.test:3000/base',
     weight: 2,
+    priority: 0,
+    zone: undefined,
     health: 'up',
     reason: undefined,
     inFlight: 0,
+    streams: 0,
+    limit: Infinity,
+    share: 1,
     latency: undefined,
     counters: { attempts: 0, answered: 0, unsent: 0, failed: 0, broken: 0, aborted: 0, faults: 0 }
   })
@@ -82,11 +88,11 @@ t.test('only answers say something about latency', async t => {
 
 t.test('probes take a target down and bring it up again', async t => {
   const a = target()
-  a.judge('status 503')
+  a.standing.judge('status 503')
   t.strictSame([a.health, a.reason], ['down', 'status 503'])
-  a.judge('no answer')
+  a.standing.judge('no answer')
   t.strictSame([a.health, a.reason], ['down', 'no answer'])
-  a.judge(undefined)
+  a.standing.judge(undefined)
   t.strictSame([a.health, a.reason], ['up', undefined])
 })
 
@@ -94,7 +100,7 @@ t.test('a drained target is draining whatever its probes say, and afterwards is 
   const a = target()
   a.drain(true)
   t.strictSame([a.health, a.reason], ['draining', 'drained'])
-  a.judge('status 503')
+  a.standing.judge('status 503')
   t.strictSame([a.health, a.reason], ['draining', 'drained'])
   a.drain(false)
   t.strictSame([a.health, a.reason], ['down', 'status 503'])
@@ -118,7 +124,7 @@ t.test('a snapshot is a copy: nothing in it changes later', async t => {
   const copy = structuredClone(before)
   settle(answered(5, 500))
   a.weight = 7
-  a.judge('gone')
+  a.standing.judge('gone')
   a.drain(true)
   t.strictSame(before, copy)
   Object.assign(a.snapshot().counters, { attempts: 99 })

@@ -11,6 +11,11 @@ import type { Target } from '../target.js'
  */
 export type Probe = (target: Target, dispatcher: Dispatcher, signal: AbortSignal) => Promise<void>
 
+/** With this for a reason a probe says that its target is well, and asks to be drained: no `fall` is waited for. */
+export class DrainAsked extends Error {
+  constructor () { super('it asked to be drained') }
+}
+
 export interface ProberSettings {
   readonly clock: Clock
   readonly probe: Probe
@@ -27,8 +32,8 @@ export interface ProberSettings {
   readonly rise: number
   /** Failures in a row that bring it down. */
   readonly fall: number
-  /** Told of changes, and of the first failure of a newcomer: undefined is up, a text is the reason for being down. */
-  onVerdict (target: Target, down: string | undefined): void
+  /** Told of changes, and of the first failure of a newcomer: undefined is up, an error is the reason for being down. */
+  onVerdict (target: Target, down: Error | undefined): void
 }
 
 /** Rise and fall: how many probes in a row change a verdict. */
@@ -60,6 +65,15 @@ export class Verdict {
     this.#proven = true
     this.#against = 0
     return true
+  }
+
+  /** Down without waiting for more probes to say so. Says whether that is new. */
+  fallNow (): boolean {
+    const changed = this.#up
+    this.#up = false
+    this.#proven = true
+    this.#against = 0
+    return changed
   }
 }
 
@@ -118,7 +132,7 @@ export class Prober {
     while (!signal.aborted) {
       const failure = await this.#probe(target, signal)
       if (signal.aborted) return
-      const changed = watch.verdict.observe(failure === undefined)
+      const changed = failure instanceof DrainAsked ? watch.verdict.fallNow() : watch.verdict.observe(failure === undefined)
       const first = !watch.heard
       watch.heard = true
       if (changed || (first && failure !== undefined)) onVerdict(target, failure)
@@ -127,7 +141,7 @@ export class Prober {
   }
 
   /** Undefined when the target is well, or else why it is not. */
-  async #probe (target: Target, signal: AbortSignal): Promise<string | undefined> {
+  async #probe (target: Target, signal: AbortSignal): Promise<Error | undefined> {
     const { clock, probe, timeout } = this.#settings
     const deadline = new AbortController()
     const onStop = (): void => { deadline.abort(new Error('stopped')) }
@@ -171,8 +185,8 @@ async function aborted (signal: AbortSignal): Promise<never> {
   throw signal.reason
 }
 
-function reasonOf (error: unknown): string {
-  if (!(error instanceof Error)) return typeof error === 'string' ? error : show(error)
+function reasonOf (error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(typeof error === 'string' ? error : show(error))
   // Several addresses that all refuse make an error without a message.
-  return error.message || (error as NodeJS.ErrnoException).code || error.name
+  return error.message === '' ? new Error((error as NodeJS.ErrnoException).code ?? error.name, { cause: error }) : error
 }

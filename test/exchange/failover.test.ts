@@ -162,7 +162,7 @@ t.test('a target that joins in the meantime is asked', async t => {
 t.test('the rule is asked with what was sent so far', async t => {
   const asked: unknown[] = []
   const { a, exchange } = play({ method: 'PATCH', body: 'x', headers: { 'Idempotency-Key': 'k' } }, {
-    retry: (outcome, sent) => {
+    rule: (outcome, sent) => {
       asked.push([outcome.kind, sent.method, sent.idempotencyKey, sent.replayable])
       return false
     }

@@ -1,8 +1,9 @@
+import { targetSettings } from '../kit/target.js'
 import { Target } from '../../lib/target.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings } from '../../lib/exchange.js'
 import type { Handler, Trailers } from '../../lib/handler.js'
 import type { Outcome } from '../../lib/outcome.js'
-import { safeRetry } from '../../lib/retry.js'
+import { safeRetry, type Retry } from '../../lib/retry.js'
 import { VirtualClock } from '../kit/clock.js'
 
 /** What undici would make of one attempt, by hand. */
@@ -22,7 +23,7 @@ export class ScriptedTarget extends Target {
   readonly sends: Send[] = []
 
   constructor (name: string, id: number, clock: VirtualClock) {
-    super({ url: `http://${name}.test`, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} })
+    super({ url: `http://${name}.test`, weight: 1, priority: 0, zone: undefined }, id, targetSettings(clock))
   }
 
   override dispatch (options: Send['options'], handler: Parameters<Target['dispatch']>[1]): void {
@@ -93,22 +94,35 @@ export interface Play {
   available: ScriptedTarget[]
 }
 
+/** Settings that differ from: no limits, two further attempts at once. */
+export type PlaySettings = Partial<ExchangeSettings> & { readonly retries?: number, readonly replayBytes?: number, readonly rule?: Retry }
+
 /** An exchange over three scripted targets, asked in order. It has not been started. */
-export function play (options: Partial<ExchangeOptions> = {}, settings: Partial<ExchangeSettings> = {}, listener = new Listener()): Play {
+export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySettings = {}, listener = new Listener()): Play {
   const clock = new VirtualClock()
   const [a, b, c] = ['a', 'b', 'c'].map((name, i) => new ScriptedTarget(name, i, clock)) as [ScriptedTarget, ScriptedTarget, ScriptedTarget]
   const outcomes: Outcome[] = []
   const result = { clock, a, b, c, listener, outcomes, available: [a, b, c] }
+  const untried = (tried: readonly Target[]): Target[] => result.available.filter(target => !tried.includes(target))
+  const { retries = 2, replayBytes = 10, rule = safeRetry, ...others } = settings
   const exchange = new Exchange({
     clock,
-    policy: targets => targets[0] as Target,
-    retry: safeRetry,
-    retries: 2,
-    replayBytes: 10,
+    try: 0,
+    headers: 0,
     idle: 0,
-    available: () => result.available,
-    settled: (_target, outcome) => { outcomes.push(outcome) },
-    ...settings
+    total: 0,
+    drainHeader: 'x-drain',
+    retry: { rule, max: retries, backoff: { base: 0, max: 0 }, retryAfter: 0, replayBytes, budget: undefined },
+    hedge: undefined,
+    selection: {
+      choose: (_choice, tried) => untried(tried)[0],
+      hasUntried: tried => untried(tried).length > 0
+    },
+    admission: { enter (entrant) { entrant.admitted() }, giveUp () {}, leave () {}, becomesStream () {} },
+    heard () {},
+    settled: (_attempt, outcome) => { outcomes.push(outcome) },
+    ended () {},
+    ...others
   }, { method: 'GET', path: '/', ...options }, listener)
   return Object.assign(result, { exchange })
 }

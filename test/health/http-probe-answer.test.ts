@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import type { HealthOptions } from '../../lib/options.js'
+import type { HealthOptions } from '../../lib/pool-options.js'
 import { answering, rawUpstream, REFUSING, until, upstream } from '../kit/index.js'
 import { deserted, poolOf, verdict } from './kit.js'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import t, { type Test } from 'tap'
-import type { HealthOptions } from '../../lib/options.js'
+import type { HealthOptions } from '../../lib/pool-options.js'
 import { upstream } from '../kit/index.js'
 import { verdict } from './kit.js'
 

@@ -6,11 +6,12 @@ import type { Server as TcpServer } from 'node:net'
 import type { Test } from 'tap'
 import { systemClock, type Clock } from '../../lib/clock.js'
 import type { Probe } from '../../lib/health/active.js'
-import type { HealthOptions, PoolOptions } from '../../lib/options.js'
-import { poolSettings } from '../../lib/options.js'
+import type { HealthOptions, PoolOptions } from '../../lib/pool-options.js'
+import { poolSettings } from '../../lib/pool-settings.js'
 import { Pool } from '../../lib/pool.js'
 import { Target, type TargetSnapshot } from '../../lib/target.js'
 import { until } from '../kit/index.js'
+import { targetSettings } from '../kit/target.js'
 import { listening } from '../kit/listening.js'
 
 /** Self-signed for localhost and 127.0.0.1; good until 2120. */
@@ -55,7 +56,7 @@ export async function verdict (t: Test, url: string, health: HealthOptions, opti
 
 /** A target on its own, for the loop that probes it; nothing is sent to it. */
 export function aTarget (clock: Clock, url = 'http://127.0.0.1:1', id = 0): Target {
-  return new Target({ url, weight: 1 }, id, { clock, timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} })
+  return new Target({ url, weight: 1, priority: 0, zone: undefined }, id, targetSettings(clock))
 }
 
 /** A probe that asks nobody: a target is well unless it is in `sick`. */

@@ -23,7 +23,7 @@ function probing (probe: Probe, settings: Partial<ProberSettings> = {}): Probing
     timeout: 50,
     rise: 1,
     fall: 1,
-    onVerdict: (_target, down) => { reports.push(down) },
+    onVerdict: (_target, down) => { reports.push(down?.message) },
     ...settings,
     probe: async (target, dispatcher, signal) => {
       probes++

@@ -27,7 +27,7 @@ function loop (probe: Probe, settings: Partial<ProberSettings> = {}, clock = new
     timeout: 50,
     rise: 2,
     fall: 3,
-    onVerdict: (target, down) => { verdicts.push([clock.now(), target.id, down]) },
+    onVerdict: (target, down) => { verdicts.push([clock.now(), target.id, down?.message]) },
     ...settings,
     probe: async (target, dispatcher, signal) => {
       starts.set(target.id, [...starts.get(target.id) ?? [], clock.now()])

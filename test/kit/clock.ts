@@ -15,6 +15,10 @@ export class VirtualClock implements Clock {
     return this.#now
   }
 
+  wall (): number {
+    return this.#now
+  }
+
   /** mulberry32 (Tommy Ettinger, public domain). */
   random (): number {
     this.#seed = (this.#seed + 0x6d2b79f5) | 0

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Dispatcher } from 'undici'
 import type { Probe } from '../../lib/index.js'
-import { configuration, poolSettings, type PoolOptions } from '../../lib/options.js'
+import { configuration } from '../../lib/options.js'
+import type { PoolOptions } from '../../lib/pool-options.js'
+import { poolSettings } from '../../lib/pool-settings.js'
 import { hash } from '../../lib/policies/hash.js'
 import { random } from '../../lib/policies/random.js'
 import type { PoolSettings } from '../../lib/pool.js'
@@ -17,16 +19,43 @@ function settings (options: Partial<PoolOptions> = {}, seed = 1): PoolSettings {
 }
 
 function someTargets (count: number): Target[] {
-  const { timeouts, tls } = settings()
-  return Array.from({ length: count }, (_, id) => new Target({ url: `http://t${id}.test`, weight: 1 }, id, { timeouts, tls, clock: new VirtualClock() }))
+  return Array.from({ length: count }, (_, id) => new Target({ url: `http://t${id}.test`, weight: 1, priority: 0, zone: undefined }, id, settings()))
 }
 
 t.test('the numbers in the manual are the ones that hold', async t => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const { retries, replayBytes, panic, timeouts, observers, targets, health: none } = settings()
+  const { retry, selection, admission, limits, breaker, timeouts, observers, targets, drainHeader, health: none } = settings()
   t.equal(none, undefined)
-  const { health } = settings({ health: { path: '/' } })
-  const actual: Record<string, unknown> = { retries, replayBytes, panic, observers, 'targets[].weight': targets[0]?.weight }
+  const { health, slowStart } = settings({ health: { path: '/' }, slowStart: {} })
+  const actual: Record<string, unknown> = {
+    retries: retry.max,
+    'retries.max': retry.max,
+    'retries.backoff': retry.backoff.base,
+    'retries.maxBackoff': retry.backoff.max,
+    'retries.retryAfter': retry.retryAfter,
+    replayBytes: retry.replayBytes,
+    panic: selection.panic,
+    overprovisioning: selection.overprovisioning,
+    'limits.inFlight': admission.inFlight,
+    'limits.streams': admission.streams,
+    'limits.queue': admission.queue.size,
+    'limits.queueTimeout': admission.queue.timeout,
+    'limits.queueOrder': admission.queue.order,
+    'limits.target': limits.target,
+    'limits.connections': limits.connections,
+    'breaker.ejection': breaker?.ejection.base,
+    'breaker.maxEjection': breaker?.ejection.max,
+    'breaker.jitter': breaker?.ejection.jitter,
+    'breaker.maxEjected': breaker?.maxEjected,
+    'breaker.reconnect': breaker?.reconnect,
+    drainHeader,
+    observers,
+    'slowStart.window': slowStart?.window,
+    'slowStart.minimum': slowStart?.minimum,
+    'slowStart.aggression': slowStart?.aggression,
+    'targets[].weight': targets[0]?.weight,
+    'targets[].priority': targets[0]?.priority
+  }
   for (const [name, value] of Object.entries(timeouts)) actual[`timeouts.${name}`] = value
   for (const name of ['interval', 'jitter', 'timeout', 'rise', 'fall', 'initial'] as const) actual[`health.${name}`] = health?.[name]
   for (const [name, value] of Object.entries(actual)) {
@@ -34,37 +63,46 @@ t.test('the numbers in the manual are the ones that hold', async t => {
     const stated = row?.split(' | ')[2]?.replaceAll('`', '').replaceAll("'", '"') ?? ''
     t.same(JSON.parse(stated), value, name)
   }
-  t.equal(Object.keys(actual).length, 16)
-  t.equal(settings({ policy: 'first' }).panic, 0, 'a standby that is up is used however many are down')
+  t.equal(Object.keys(actual).length, 40)
+  t.equal(settings({ policy: 'first' }).selection.panic, 0, 'a standby that is up is used however many are down')
 })
 
 t.test('an undefined option is one that is not given', async t => {
-  const { clock: _, policy: __, health, ...given } = settings({
+  const plain = settings()
+  const given = settings({
     policy: undefined,
     retries: undefined,
     replayBytes: undefined,
     panic: undefined,
     observers: undefined,
+    breaker: undefined,
+    limits: undefined,
+    hedge: undefined,
+    slowStart: undefined,
+    affinity: undefined,
+    zone: undefined,
     health: { path: '/', interval: undefined, rise: undefined },
     timeouts: { connect: undefined, headers: undefined, idle: undefined },
     tls: { rejectUnauthorized: undefined, ca: undefined }
   })
-  const { clock: ___, policy: ____, health: _____, ...plain } = settings()
-  t.strictSame(given, plain)
-  const { probe: ______, ...times } = health ?? { probe: undefined }
+  const { health } = given
+  for (const name of ['name', 'targets', 'hedge', 'admission', 'limits', 'slowStart', 'affinity', 'drainHeader', 'timeouts', 'observers'] as const) {
+    t.strictSame(given[name], plain[name], name)
+  }
+  const { probe: _, ...times } = health ?? { probe: undefined }
   t.strictSame(times, { interval: 5000, jitter: 0.1, timeout: 2000, rise: 2, fall: 3, initial: 'up', port: undefined })
 })
 
 t.test('the default policy goes round', async t => {
   const targets = someTargets(3)
-  const { policy } = settings()
+  const policy = settings().selection.policy()
   const first = policy(targets, { key: undefined, attempt: 0 }).id
   t.same(Array.from({ length: 6 }, () => policy(targets, { key: undefined, attempt: 0 }).id), [1, 2, 3, 4, 5, 6].map(i => (first + i) % 3))
 })
 
 t.test('without a key the hash policy picks at random', async t => {
   const targets = someTargets(5)
-  const { policy } = settings({ policy: { name: 'hash', key: 'path' } }, 7)
+  const policy = settings({ policy: { name: 'hash', key: 'path' } }, 7).selection.policy()
   const expected = hash(random(new VirtualClock(7)))
   const picks = Array.from({ length: 50 }, () => policy(targets, { key: undefined, attempt: 0 }).id)
   t.same(picks, Array.from({ length: 50 }, () => expected(targets, { key: undefined, attempt: 0 }).id))
@@ -80,7 +118,7 @@ t.test('the default probe is a GET of the path, and takes 200 to 299 for well', 
     const dispatcher = {
       async request (options: Dispatcher.RequestOptions) {
         asked.push(options)
-        return { statusCode: status, body: (async function * () {})() }
+        return { statusCode: status, headers: {}, body: (async function * () {})() }
       }
     } as unknown as Dispatcher
     const result = probe(target, dispatcher, new AbortController().signal)

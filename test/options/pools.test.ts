@@ -8,7 +8,7 @@ const POLICIES = "'round-robin', 'random', 'least-requests', 'p2c', 'first'"
 
 t.test('an unknown option of a pool is refused with a list of those that there are', async t => {
   await refuses(t, pool({ wieght: 1 }), `pools.users.wieght: unknown option, allowed are ${POOL_OPTIONS}`)
-  await refuses(t, pool({ timeouts: { conect: 1 } }), 'pools.users.timeouts.conect: unknown option, allowed are connect, headers, idle, tunnel, grace')
+  await refuses(t, pool({ timeouts: { conect: 1 } }), 'pools.users.timeouts.conect: unknown option, allowed are connect, try, headers, idle, total, tunnel, grace')
   await refuses(t, pool({ tls: { pfx: 'x' } }), 'pools.users.tls.pfx: unknown option, allowed are ca, caFile, cert, certFile, key, keyFile, passphrase, reloadInterval, servername, rejectUnauthorized')
   await refuses(t, pool({ policy: { name: 'hash', key: 'path', salt: 1 } }), 'pools.users.policy.salt: unknown option, allowed are name, key, fallback')
   await refuses(t, pool({ policy: { name: 'hash', key: { heder: 'x-user' } } }), 'pools.users.policy.key.heder: unknown option, allowed are header, cookie, query')

@@ -24,12 +24,12 @@ t.test('a target must be an absolute http: or https: URL', async t => {
 
 t.test('a target must be a text or an object with a url', async t => {
   for (const [target, shown] of [[null, 'null'], [5, '5'], [{}, '{}'], [[URL_A], `[ '${URL_A}' ]`], [{ uri: URL_A }, `{ uri: '${URL_A}' }`]]) {
-    await refuses(t, pool({ targets: [target] }), `pools.users.targets[0]: ${String(shown)}, must be a URL or { url, weight }`)
+    await refuses(t, pool({ targets: [target] }), `pools.users.targets[0]: ${String(shown)}, must be a URL or { url, weight, priority, zone }`)
   }
   const sparse: string[] = []
   sparse[1] = URL_A
-  await refuses(t, pool({ targets: sparse }), 'pools.users.targets[0]: undefined, must be a URL or { url, weight }')
-  await refuses(t, pool({ targets: [{ url: URL_A, wieght: 2 }] }), 'pools.users.targets[0].wieght: unknown option, allowed are url, weight')
+  await refuses(t, pool({ targets: sparse }), 'pools.users.targets[0]: undefined, must be a URL or { url, weight, priority, zone }')
+  await refuses(t, pool({ targets: [{ url: URL_A, wieght: 2 }] }), 'pools.users.targets[0].wieght: unknown option, allowed are url, weight, priority, zone')
 })
 
 t.test('a target must not have a query or a fragment', async t => {

@@ -10,6 +10,7 @@ function loaded (...throws: readonly number[]): Clock {
   let next = 0
   return {
     now: () => 0,
+    wall: () => 0,
     random: () => throws[next++] ?? 0,
     after: () => () => {}
   }

@@ -1,9 +1,10 @@
 /** What tests of policies share: targets by letter, counted picks, and whether counts fit shares. */
-import { Target, type TargetSettings } from '../../lib/target.js'
+import { Target } from '../../lib/target.js'
 import type { Policy } from '../../lib/policy.js'
 import { VirtualClock } from '../kit/clock.js'
+import { targetSettings } from '../kit/target.js'
 
-const settings: TargetSettings = { clock: new VirtualClock(), timeouts: { connect: 0, headers: 0, idle: 0, tunnel: 0, grace: 0 }, tls: {} }
+const settings = targetSettings(new VirtualClock())
 
 /** Targets with these weights in joining order, called a, b, c, … and after z by their number. */
 export function targetsOf (...weights: readonly number[]): readonly Target[] {
@@ -12,7 +13,7 @@ export function targetsOf (...weights: readonly number[]): readonly Target[] {
 
 export function targetOf (id: number, weight = 1): Target {
   const name = id < 26 ? String.fromCharCode(97 + id) : String(id)
-  return new Target({ url: `http://${name}.test`, weight }, id, settings)
+  return new Target({ url: `http://${name}.test`, weight, priority: 0, zone: undefined }, id, settings)
 }
 
 export function nameOf (target: Target): string {

@@ -154,7 +154,7 @@ t.test('a pool that stops while it is looking takes on nothing of what it finds'
     due.push(fn)
     return () => {}
   }
-  const { pool, log } = poolOf(t, { targets: ['https://a.test'], tls: { caFile, reloadInterval: 7 } }, { now: () => 0, random: () => 0, after })
+  const { pool, log } = poolOf(t, { targets: ['https://a.test'], tls: { caFile, reloadInterval: 7 } }, { now: () => 0, wall: () => 0, random: () => 0, after })
   pool.start()
   copyFileSync(pemPath('other-ca'), caFile)
   due[0]?.()

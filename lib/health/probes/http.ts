@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Probe } from '../active.js'
+import { DrainAsked, type Probe } from '../active.js'
 
 /** What an http probe sends and what it takes for well. */
 export interface HttpProbeOptions {
@@ -12,13 +12,15 @@ export interface HttpProbeOptions {
   readonly status: ReadonlyArray<number | readonly [number, number]>
   /** What the body must contain or match; undefined asks nothing of it. */
   readonly body: string | RegExp | undefined
+  /** Field of a failing answer by which the target asks to be drained, in lower case; undefined when none is heeded. */
+  readonly drainHeader: string | undefined
 }
 
 /** A health answer is read up to this many bytes; what comes after can not make it well. */
 export const PROBE_BODY_LIMIT = 64 * 1024
 
 /** Well is an answer with an expected status and body. Redirects are not followed: they are answers like any other. */
-export function httpProbe ({ path, method, headers, status: expected, body }: HttpProbeOptions): Probe {
+export function httpProbe ({ path, method, headers, status: expected, body, drainHeader }: HttpProbeOptions): Probe {
   const named = Object.keys(headers).some(name => name.toLowerCase() === 'user-agent')
   const fields = named ? headers : { 'user-agent': 'fastify-balancer (health check)', ...headers }
   return async (target, dispatcher, signal) => {
@@ -31,9 +33,16 @@ export function httpProbe ({ path, method, headers, status: expected, body }: Ht
     })
     // Read even when nothing is asked of it: an answer that never ends is not one.
     const text = await readText(response.body, PROBE_BODY_LIMIT)
-    if (!expected.some(range => includes(range, response.statusCode))) throw new Error(`status ${response.statusCode}`)
-    if (body !== undefined && !matches(text, body)) throw new Error('unexpected body')
+    const failure = judged(response.statusCode, expected, text, body)
+    if (failure === undefined) return
+    throw drainHeader !== undefined && Object.hasOwn(response.headers, drainHeader) ? new DrainAsked() : new Error(failure)
   }
+}
+
+/** Why an answer is not well; undefined when it is. */
+function judged (status: number, expected: HttpProbeOptions['status'], text: string, body: string | RegExp | undefined): string | undefined {
+  if (!expected.some(range => includes(range, status))) return `status ${status}`
+  return body === undefined || matches(text, body) ? undefined : 'unexpected body'
 }
 
 function includes (range: number | readonly [number, number], status: number): boolean {

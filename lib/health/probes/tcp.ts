@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.js'
 import { connector, type TlsSettings } from '../../connector.js'
+import type { Target } from '../../target.js'
 import type { Probe } from '../active.js'
 
 /** What a tcp probe asks for. */
@@ -12,21 +13,24 @@ export interface TcpProbeOptions {
 }
 
 /** Well is who accepts a connection, and for `https:` completes the TLS handshake. Nothing is sent. */
-export function tcpProbe (clock: Clock, { port, tls, timeout }: TcpProbeOptions): Probe {
-  return async (target, _dispatcher, signal) => {
-    const url = new URL(target.origin)
-    const connect = connector(clock, timeout, tls, signal)
-    await new Promise<void>((resolve, reject) => {
-      connect({
-        hostname: url.hostname.replace(/^\[|\]$/g, ''),
-        host: url.host,
-        protocol: url.protocol,
-        port: String(port ?? url.port)
-      }, (error, socket) => {
-        socket?.on('error', () => {}).destroy()
-        if (error === null) resolve()
-        else reject(error)
-      })
+export function tcpProbe (clock: Clock, options: TcpProbeOptions): Probe {
+  return async (target, _dispatcher, signal) => { await connectOnce(target, clock, options, signal) }
+}
+
+/** Connects and hangs up. Rejects with the reason when that can not be done. */
+export async function connectOnce (target: Target, clock: Clock, { port, tls, timeout }: TcpProbeOptions, signal: AbortSignal): Promise<void> {
+  const url = new URL(target.origin)
+  const connect = connector(clock, timeout, tls, signal)
+  await new Promise<void>((resolve, reject) => {
+    connect({
+      hostname: url.hostname.replace(/^\[|\]$/g, ''),
+      host: url.host,
+      protocol: url.protocol,
+      port: String(port ?? url.port)
+    }, (error, socket) => {
+      socket?.on('error', () => {}).destroy()
+      if (error === null) resolve()
+      else reject(error)
     })
-  }
+  })
 }

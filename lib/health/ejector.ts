@@ -1,0 +1,155 @@
+import type { Clock } from '../clock.js'
+import type { TlsSettings } from '../connector.js'
+import type { Outcome } from '../outcome.js'
+import type { Target } from '../target.js'
+import { Ejection, type EjectionSettings } from './ejection.js'
+import type { Breaker, BreakerFactory, FaultRule } from './passive.js'
+import { reconnected } from './reconnect.js'
+
+/** Passive health, checked and complete. */
+export interface BreakerSettings {
+  readonly breaker: BreakerFactory
+  readonly isFault: FaultRule
+  readonly ejection: EjectionSettings
+  /** Share of the targets that may be ejected at once. One may always be, the last one never. */
+  readonly maxEjected: number
+  /** Milliseconds between two tries to connect to a target that was ejected because nobody could; 0 waits for its time to be over. */
+  readonly reconnect: number
+}
+
+export interface EjectorSettings extends BreakerSettings {
+  readonly clock: Clock
+  readonly tls: TlsSettings
+  /** Milliseconds that connecting may take. */
+  readonly timeout: number
+  /** The targets that are in the pool now. */
+  members (): readonly Target[]
+  /** Carries out a change of a target's standing, and tells everyone. */
+  change (target: Target, change: () => void, reason: string): void
+}
+
+/** What is known of one target. */
+interface Judged {
+  readonly breaker: Breaker
+  readonly ejection: Ejection
+  /** Ends the wait for the end of its ejection. */
+  cancel: () => void
+}
+
+/**
+ * Takes targets out of rotation for what their attempts come to, and lets them back in.
+ *
+ * up → (the breaker says so) → down → (its time is over, or it can be connected to again) → trial → (a request goes well) → up.
+ * A trial that fails is another ejection, for longer.
+ *
+ * Whether a target can be ejected depends on the others: most of them have to stay, or what is left would be overrun. Those that
+ * can not be connected to do not count: with them in rotation the others get the very same requests, only later. The last one
+ * always stays.
+ */
+export class Ejector {
+  readonly #settings: EjectorSettings
+  readonly #judged = new Map<Target, Judged>()
+  #stopped = false
+
+  constructor (settings: EjectorSettings) {
+    this.#settings = settings
+  }
+
+  /**
+   * Takes in what an attempt came to.
+   *
+   * @param era that of its target when it was begun
+   */
+  record (target: Target, outcome: Outcome, era: number): void {
+    const { standing } = target
+    // Begun before the latest ejection, or before its end: that has been judged.
+    if (this.#stopped || era !== standing.era) return
+    if (standing.ejected) {
+      if (!this.#settings.isFault(outcome)) {
+        if (outcome.kind === 'answered') this.#restore(target)
+      } else if (target.health === 'trial') {
+        this.#eject(target, outcome)
+      }
+      return
+    }
+    if (this.#of(target).breaker.record(outcome) && this.#mayEject(target, outcome)) this.#eject(target, outcome)
+  }
+
+  /** Somebody else knows that the target is well. */
+  pardon (target: Target): void {
+    if (target.standing.ejected) this.#restore(target)
+    else this.#judged.get(target)?.breaker.reset()
+  }
+
+  /** The target has left. */
+  forget (target: Target): void {
+    this.#judged.get(target)?.cancel()
+    this.#judged.delete(target)
+  }
+
+  /** No more ejections, and no more timers. */
+  stop (): void {
+    this.#stopped = true
+    for (const { cancel } of this.#judged.values()) cancel()
+  }
+
+  #of (target: Target): Judged {
+    let judged = this.#judged.get(target)
+    if (judged === undefined) {
+      const { clock, breaker, ejection } = this.#settings
+      judged = { breaker: breaker(clock), ejection: new Ejection(clock, ejection), cancel: nothing }
+      this.#judged.set(target, judged)
+    }
+    return judged
+  }
+
+  #mayEject (target: Target, outcome: Outcome): boolean {
+    const { members, maxEjected } = this.#settings
+    const others = members().filter(other => other !== target && !other.standing.withdrawn)
+    if (!others.some(({ health }) => health === 'up')) return false
+    if (outcome.kind === 'unsent') return true
+    const ejected = others.filter(({ standing }) => standing.ejected && !standing.unreachable).length
+    return ejected + 1 <= Math.max(1, Math.floor((others.length + 1) * maxEjected))
+  }
+
+  #eject (target: Target, outcome: Outcome): void {
+    const { clock, change, reconnect, tls, timeout } = this.#settings
+    const judged = this.#of(target)
+    const reason = `ejected: ${describe(outcome)}`
+    const unreachable = outcome.kind === 'unsent'
+    judged.cancel()
+    judged.breaker.reset()
+    const time = judged.ejection.next()
+    change(target, () => { target.standing.eject(reason, unreachable) }, reason)
+    if (unreachable && reconnect > 0) {
+      const waiting = new AbortController()
+      judged.cancel = () => { waiting.abort() }
+      void reconnected(target, { clock, tls, interval: reconnect, timeout }, waiting.signal).then(connected => {
+        if (connected) this.#tryOut(target, 'it can be connected to again')
+      })
+    } else {
+      judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
+    }
+  }
+
+  #tryOut (target: Target, reason: string): void {
+    if (this.#stopped || target.health === 'trial' || !target.standing.ejected) return
+    this.#settings.change(target, () => { target.standing.tryOut() }, reason)
+  }
+
+  #restore (target: Target): void {
+    const judged = this.#of(target)
+    judged.cancel()
+    judged.cancel = nothing
+    judged.breaker.reset()
+    judged.ejection.recovered()
+    this.#settings.change(target, () => { target.standing.restore() }, 'it answers again')
+  }
+}
+
+function describe (outcome: Outcome): string {
+  if (outcome.kind === 'answered') return `status ${outcome.status}`
+  return outcome.error.message || (outcome.error as NodeJS.ErrnoException).code || outcome.kind
+}
+
+function nothing (): void {}

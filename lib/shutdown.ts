@@ -1,0 +1,171 @@
+import type { Server } from 'node:http'
+import { constants } from 'node:os'
+import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase } from 'fastify'
+import { ClientConnections } from './client-connections.js'
+import { sleep, systemClock, type Clock } from './clock.js'
+import { BadOptionError, show } from './errors.js'
+import { flag, LONGEST_TIMER, milliseconds, object } from './option-types.js'
+import { check, rule } from './schema.js'
+
+export interface ShutdownOptions {
+  /** Signals that begin it. Default: SIGTERM and SIGINT. An empty list leaves them to the caller. */
+  readonly signals?: readonly NodeJS.Signals[]
+  /** Milliseconds for which everything is served as before, while a load balancer in front finds that the app is not ready. Default: 0. */
+  readonly delay?: number
+  /** Milliseconds for which a connection that nothing comes on is kept, at most what the delay leaves of the grace. Default: 500. */
+  readonly linger?: number
+  /** Milliseconds after which what is still under way is ended, counted from the beginning. Default: 10000. */
+  readonly grace?: number
+  /** Whether a signal ends the process once the app is closed, whatever else keeps it running. Default: true. */
+  readonly exit?: boolean
+}
+
+/** Milliseconds that the last words of what has been ended at the grace have to reach their clients. */
+const LAST_WORDS = 100
+
+/** Milliseconds after the grace at which a process that was told to end does so, closed or not. */
+const EXIT_WITHIN = 200
+
+const kClosing = Symbol('fastify-balancer.closing')
+
+declare module 'node:http' {
+  interface Server {
+    /** Undefined unless `shutdown` looks after the app. */
+    [kClosing]?: boolean
+  }
+}
+
+const schema = object({
+  signals: { type: 'array', uniqueItems: true, items: rule('a signal that a process can catch, such as SIGTERM', isCatchable) },
+  delay: milliseconds,
+  linger: milliseconds,
+  grace: { ...milliseconds, maximum: LONGEST_TIMER - EXIT_WITHIN },
+  exit: flag,
+  clock: { deprecated: true }
+})
+
+function isCatchable (signal: unknown): boolean {
+  return typeof signal === 'string' && Object.hasOwn(constants.signals, signal) && signal !== 'SIGKILL' && signal !== 'SIGSTOP'
+}
+
+/** What a shutdown uses of a pool. */
+interface Retiring {
+  readonly timeouts: { readonly grace: number }
+  retire (): void
+}
+
+/**
+ * Closes the app in an order in which no request is lost, when the process gets a signal. To be called once, before `listen`.
+ *
+ * 1. `isClosing(app)` is true, for the readiness handler, and every answer on HTTP/1 asks the client to close its connection.
+ * 2. For `delay` everything is served as before.
+ * 3. For `linger` too: Node ends silent connections the moment that a server closes, and with them the request that a client
+ *    is just sending. One that comes in this time is answered; who sends none has nothing to lose.
+ * 4. The app closes. From here on Fastify answers 503 (see its `return503OnClosing`), but nobody should be left to be told:
+ *    the only connections still open are busy with an answer. What is under way may go on until the grace, at which pools end
+ *    streams politely, unless their own `timeouts.grace` is longer or off, and the rest with a 503. Last, connections are cut.
+ * 5. The process exits with code 0, or with 1 when the app could not close. A second signal ends it at once, with 1.
+ *
+ * An app with `forceCloseConnections: true` cuts everything off in step 4. When it listens on `localhost` and that is two
+ * addresses, Fastify waits for the requests of the first one only.
+ *
+ * @param instance the app itself, not an encapsulated part of it; over HTTP, HTTPS or HTTP/2, with any logger
+ * @returns does the same from code, but for the exit; settles as `app.close()` does
+ * @throws BadOptionError
+ */
+export function shutdown<
+  Raw extends RawServerBase,
+  Request extends RawRequestDefaultExpression<Raw>,
+  Reply extends RawReplyDefaultExpression<Raw>,
+  Logger extends FastifyBaseLogger,
+  Provider extends FastifyTypeProvider
+> (instance: FastifyInstance<Raw, Request, Reply, Logger, Provider>, options: ShutdownOptions & { clock?: Clock } = {}): () => Promise<void> {
+  check(schema, options)
+  const { signals = ['SIGTERM', 'SIGINT'], delay = 0, linger = 500, grace = 10_000, exit = true, clock = systemClock } = options
+  if (delay > grace) throw BadOptionError(`delay: ${show(delay)}, must not be longer than grace, which is ${grace}`)
+  const app = instance as unknown as FastifyInstance
+  const { server, log } = app
+  if (server[kClosing] !== undefined) throw BadOptionError('app: has a shutdown already, must have one only')
+  const silence = Math.min(linger, grace - delay)
+  const closed = new AbortController()
+  let closing: Promise<void> | undefined
+  let signalled = false
+
+  app.addHook('onSend', ({ raw }, reply, _payload, done) => {
+    if (server[kClosing] === true && raw.httpVersionMajor !== 2 && connections.isLast(raw)) reply.header('connection', 'close')
+    done()
+  })
+  app.addHook('preClose', async () => {
+    // Who closes the app by itself skips what comes before.
+    server[kClosing] = true
+    connections.endSilent(silence)
+    await connections.prepareClose()
+  })
+  app.addHook('onClose', async () => {
+    closed.abort()
+    if (closing === undefined) release()
+  })
+  const connections = new ClientConnections(server, clock)
+  server[kClosing] = false
+  for (const signal of signals) process.on(signal, onSignal)
+
+  function release (): void {
+    for (const signal of signals) process.off(signal, onSignal)
+  }
+
+  async function close (signal?: NodeJS.Signals): Promise<void> {
+    const started = clock.now()
+    server[kClosing] = true
+    log.info({ signal }, 'shutting down')
+    let cut = 0
+    const timers = poolsOf(app).map(pool => clock.after(Math.max(0, grace - pool.timeouts.grace), () => { pool.retire() }))
+    timers.push(clock.after(grace + LAST_WORDS, () => { cut = connections.destroy() }))
+    try {
+      if (server.listening) {
+        await sleep(clock, delay, closed.signal)
+        connections.endSilent(silence)
+        await sleep(clock, silence, closed.signal)
+      }
+      await app.close()
+      log.info({ signal, ms: Math.round(clock.now() - started), cut }, 'shut down')
+    } catch (error) {
+      log.error({ signal, err: error }, 'could not shut down')
+      throw error
+    } finally {
+      for (const cancel of timers) cancel()
+      release()
+    }
+  }
+
+  function onSignal (signal: NodeJS.Signals): void {
+    if (signalled) process.exit(1)
+    signalled = true
+    const end = (code: number): void => {
+      if (exit) process.exit(code)
+      if (code !== 0) process.exitCode = code
+    }
+    if (exit) {
+      clock.after(grace + EXIT_WITHIN, () => {
+        log.error({ signal }, 'the app has not closed in time')
+        end(1)
+      })
+    }
+    closing ??= close(signal)
+    closing.then(() => { end(0) }, () => { end(1) })
+  }
+
+  return async () => {
+    closing ??= close()
+    await closing
+  }
+}
+
+/** Whether the app has begun to shut down, or to close. False for an app without `shutdown`. */
+export function isClosing (app: { readonly server: RawServerBase }): boolean {
+  return (app.server as Server)[kClosing] === true
+}
+
+/** Pools end what is under way when their own grace is over; that should be the case by the end of the whole. */
+function poolsOf (app: FastifyInstance): readonly Retiring[] {
+  return app.hasDecorator('upstreams') ? Object.values<Retiring>(app.upstreams) : []
+}

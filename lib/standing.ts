@@ -1,0 +1,146 @@
+import type { Clock } from './clock.js'
+import type { Health } from './outcome.js'
+import { slowStartFactor, Turns, type SlowStartSettings } from './slow-start.js'
+
+/** What is left of its share to a target that asks to be spared. Not nothing: somebody has to notice when it is over. */
+const SPARED_SHARE = 0.1
+
+/** Milliseconds that a 429 without a `Retry-After` stands for, and the longest that one is believed: nobody takes itself out for hours. */
+const SPARED_DEFAULT = 1000
+const SPARED_LIMIT = 30_000
+
+/**
+ * What is known of a target's health, and what that makes of its share of the traffic.
+ *
+ * Three voices are heard, in this order: the operator, who drains; the probes; the breaker, which ejects. And a target may ask
+ * for its own drain. Each is remembered by itself, so that one that falls silent uncovers what the others say.
+ */
+export class Standing {
+  readonly #clock: Clock
+  readonly #slowStart: SlowStartSettings | undefined
+  readonly #turns = new Turns()
+  #drained = false
+  /** Weight 0 drains as well. */
+  weightless = false
+  /** Why the probes take it for down. */
+  #down: string | undefined
+  /** Why the breaker took it out of rotation. */
+  #ejected: string | undefined
+  #unreachable = false
+  #trial = false
+  /** Why it has asked to be drained. */
+  #asked: string | undefined
+  /** When it began to start slowly; undefined when it has its full share. */
+  #startedAt: number | undefined
+  /** Until when it is spared; undefined when it is not. */
+  #sparedUntil: number | undefined
+  #era = 0
+
+  constructor (clock: Clock, slowStart: SlowStartSettings | undefined) {
+    this.#clock = clock
+    this.#slowStart = slowStart
+  }
+
+  get health (): Health {
+    if (this.withdrawn) return 'draining'
+    if (this.#down !== undefined) return 'down'
+    if (this.#ejected !== undefined) return this.#trial ? 'trial' : 'down'
+    return this.#asked === undefined ? 'up' : 'draining'
+  }
+
+  /** Why it is not `up`. */
+  get reason (): string | undefined {
+    if (this.#drained) return 'drained'
+    if (this.weightless) return 'weight 0'
+    return this.#down ?? this.#ejected ?? this.#asked
+  }
+
+  /** Whether an operator has drained it. That is never overridden, whereas health, and what a target asks for itself, are opinions. */
+  get withdrawn (): boolean { return this.#drained || this.weightless }
+
+  get ejected (): boolean { return this.#ejected !== undefined }
+
+  /** Whether it was ejected because no connection to it could be made: nobody who is sent there is helped. */
+  get unreachable (): boolean { return this.#unreachable }
+
+  /** Grows with each step into an ejection and out of it. Outcomes of attempts that were begun before say nothing about what is now. */
+  get era (): number { return this.#era }
+
+  /** What it takes of the traffic that its weight stands for, 0 to 1. */
+  get share (): number {
+    if (this.#startedAt === undefined && this.#sparedUntil === undefined) return 1
+    const now = this.#clock.now()
+    let share = 1
+    if (this.#startedAt !== undefined && this.#slowStart !== undefined) {
+      share = slowStartFactor(now - this.#startedAt, this.#slowStart)
+      if (share >= 1) this.#startedAt = undefined
+    }
+    if (this.#sparedUntil !== undefined) {
+      if (now < this.#sparedUntil) share = Math.min(share, SPARED_SHARE)
+      else this.#sparedUntil = undefined
+    }
+    return share
+  }
+
+  /**
+   * Whether it takes the request that a policy has picked it for, or the policy should pick among the others. That is how every
+   * policy, whatever it goes by, sends a target no more than its share, and a target on trial one request at a time.
+   *
+   * @param busy whether it has requests in flight
+   */
+  takesTurn (busy: boolean): boolean {
+    if (this.#trial) return !busy
+    const { share } = this
+    return share === 1 || this.#turns.take(share)
+  }
+
+  /** The operator's word. */
+  drain (drained: boolean): void { this.#drained = drained }
+
+  /** The verdict of the probes: undefined is up, a text is the reason for being down. */
+  judge (down: string | undefined): void {
+    if (down === undefined && this.#down !== undefined) this.startSlowly()
+    this.#down = down
+  }
+
+  /** The breaker takes it out of rotation. */
+  eject (reason: string, unreachable: boolean): void {
+    this.#ejected = reason
+    this.#unreachable = unreachable
+    this.#trial = false
+    this.#era++
+  }
+
+  /** The time of an ejection is over: one request at a time may show whether it is well again. */
+  tryOut (): void {
+    this.#trial = true
+    this.#unreachable = false
+    this.#era++
+  }
+
+  /** It is back in rotation. */
+  restore (): void {
+    this.#ejected = undefined
+    this.#unreachable = false
+    this.#trial = false
+    this.#era++
+    this.startSlowly()
+  }
+
+  /** It has asked to be drained, or with undefined is no longer taken at its word. */
+  askedToDrain (reason: string | undefined): void {
+    if (reason === undefined && this.#asked !== undefined) this.startSlowly()
+    this.#asked = reason
+  }
+
+  /** It has asked for less, for so many milliseconds; 0 is a 429 that does not say for how long. */
+  spare (ms: number): void {
+    const time = ms === 0 ? SPARED_DEFAULT : Math.min(ms, SPARED_LIMIT)
+    this.#sparedUntil = Math.max(this.#sparedUntil ?? 0, this.#clock.now() + time)
+  }
+
+  /** It is new, or has been away: where slow start is on, it gets its share little by little. */
+  startSlowly (): void {
+    if (this.#slowStart !== undefined) this.#startedAt = this.#clock.now()
+  }
+}
