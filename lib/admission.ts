@@ -86,8 +86,16 @@ export class Admission {
     this.recheck()
   }
 
-  /** A request has turned out to be a stream. It is let go on even where streams are too many: its answer is there. */
-  becomesStream (): void {
+  /**
+   * A request has turned out to be a stream. It is let go on even where streams are too many: its answer is there.
+   *
+   * @param expected whether it was let in as one; its target counted it as a request until now, and has room again
+   */
+  becomesStream (expected: boolean): void {
+    if (expected) {
+      this.recheck()
+      return
+    }
     this.#streams++
     this.leave(false)
   }

@@ -108,6 +108,9 @@ export class Attempt implements Handler, Carried {
   /** Whether a final answer has begun to come. */
   get answered (): boolean { return this.#answer !== undefined }
 
+  /** Milliseconds since the pick of its target. */
+  get age (): number { return this.#settings.clock.now() - this.#started }
+
   /** Gives the attempt up because nobody wants its answer any more. */
   cancel (error: Error): void {
     this.#settle({ kind: 'aborted', error })

@@ -5,14 +5,20 @@ import type { Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Clock } from './clock.js'
 
+interface Use {
+  /** The answer that was begun last on the connection; undefined before the first request, and on HTTP/2. */
+  latest: ServerResponse | undefined
+  /** Ends the wait for its silence. */
+  cancel: () => void
+}
+
 /** The connections that clients have made to a server, upgraded ones too, so that they can be ended without losing a request. */
 export class ClientConnections {
   readonly #server: Server
   readonly #clock: Clock
-  /** With the answer that was begun last on each. */
-  readonly #sockets = new Map<Socket, ServerResponse | undefined>()
+  readonly #sockets = new Map<Socket, Use>()
   /** What TLS connections are carried by. */
-  readonly #carriers = new Set<Socket>()
+  readonly #carriers = new Map<Socket, Use>()
   /** Of HTTP/2. */
   readonly #sessions = new Set<ServerHttp2Session>()
   /** How long a connection may be silent, in milliseconds; undefined while that is no matter. */
@@ -24,39 +30,47 @@ export class ClientConnections {
     this.#server = server
     this.#clock = clock
     // The socket that requests over TLS are read from is another one.
-    server.on('connection', server instanceof TlsServer ? this.#onCarrier : this.#onConnection)
-    server.on('secureConnection', this.#onConnection)
-    server.on('session', this.#onSession)
+    const accepted = server instanceof TlsServer ? this.#carriers : this.#sockets
+    server.on('connection', (socket: Socket) => { this.#add(accepted, socket) })
+    server.on('secureConnection', (socket: Socket) => { this.#add(this.#sockets, socket) })
+    server.on('session', (session: ServerHttp2Session) => { this.#addSession(session) })
     // Before anybody can answer.
-    server.prependListener('request', this.#onRequest)
+    server.prependListener('request', (request, response) => { this.#begin(request, response) })
   }
 
   /** Whether no further request has come behind it. An answer that ends its connection loses those that have. */
   isLast (request: IncomingMessage): boolean {
-    const latest = this.#sockets.get(request.socket)
+    const latest = this.#sockets.get(request.socket)?.latest
     return latest === undefined || latest.req === request
   }
 
   /**
-   * From now on a connection ends when nothing comes on it for `linger` milliseconds after an answer, or at its beginning.
-   * Those that have had their last answer already are left to the server, which ends them when it closes.
+   * From now on a connection ends when nothing comes on it for `linger` milliseconds after it was made, or after an answer
+   * that has left it open. Those that are idle already are left to the server, which ends them when it closes.
    */
   endSilent (linger: number): void {
     if (this.#linger !== undefined) return
     this.#linger = linger
-    // Node reads it when an answer has ended, newer versions with a second on top. 0 would be for ever.
-    Object.assign(this.#server, { keepAliveTimeout: Math.max(1, linger), keepAliveTimeoutBuffer: 0 })
-    for (const socket of [...this.#carriers, ...this.#sockets.keys()]) this.#endUnlessUsed(socket)
+    for (const [socket, use] of [...this.#carriers, ...this.#sockets]) {
+      if (use.latest !== undefined && !use.latest.writableFinished) this.#endAfter(use.latest, socket, use)
+      else if (socket.bytesRead === 0) this.#endUnlessUsed(socket, use)
+    }
+  }
+
+  /** Tells HTTP/2 clients to send nothing more. Their connections end with the answers that are under way. */
+  goAway (): void {
+    this.#leaving = true
+    for (const session of this.#sessions) session.close()
   }
 
   /**
-   * To be awaited before the server closes, when Node ends every connection whose answer has been written, whether or not
-   * its client has read it. HTTP/2 clients are told to send nothing more.
+   * Resolves when every answer that has been written has been read too, or its client is gone. When a server closes, Node
+   * ends the connections of those that have not. Nobody new is let in while there are any, so that it comes to an end.
    */
-  async prepareClose (): Promise<void> {
-    this.#leaving = true
-    for (const session of this.#sessions) session.close()
+  async allRead (): Promise<void> {
     for (let unread; (unread = this.#unread()) !== undefined;) {
+      // The one that is waited for is enough. 0 would be no limit.
+      this.#server.maxConnections = 1
       const [socket, response] = unread
       await new Promise<void>(resolve => {
         response.once('close', resolve)
@@ -67,51 +81,62 @@ export class ClientConnections {
 
   /** Ends every connection at once. @returns how many of them were in use */
   destroy (): number {
-    const used = [...this.#sockets].filter(([socket, response]) => response === undefined ? socket.bytesRead > 0 : !response.writableFinished)
+    const used = [...this.#sockets].filter(([{ bytesRead }, { latest }]) => latest === undefined ? bytesRead > 0 : !latest.writableFinished)
     for (const session of this.#sessions) session.destroy()
-    for (const socket of [...this.#carriers, ...this.#sockets.keys()]) socket.destroy()
+    for (const socket of [...this.#carriers.keys(), ...this.#sockets.keys()]) socket.destroy()
     return used.length
   }
 
   /** A connection with an answer that waits for its client to read. */
   #unread (): readonly [Socket, ServerResponse] | undefined {
-    for (const [socket, response] of this.#sockets) {
-      if (response !== undefined && response.socket !== null && response.writableEnded && !response.writableFinished) return [socket, response]
+    for (const [socket, { latest }] of this.#sockets) {
+      if (latest !== undefined && latest.socket !== null && latest.writableEnded && !latest.writableFinished) return [socket, latest]
     }
     return undefined
   }
 
-  readonly #onConnection = (socket: Socket): void => {
+  #add (sockets: Map<Socket, Use>, socket: Socket): void {
     // One whose request to upgrade is handed back comes a second time.
-    if (this.#sockets.has(socket)) return
-    this.#sockets.set(socket, undefined)
-    socket.once('close', () => { this.#sockets.delete(socket) })
-    this.#endUnlessUsed(socket)
+    if (sockets.has(socket)) return
+    const use: Use = { latest: undefined, cancel: () => {} }
+    sockets.set(socket, use)
+    socket.once('close', () => {
+      sockets.delete(socket)
+      use.cancel()
+    })
+    this.#endUnlessUsed(socket, use)
   }
 
-  readonly #onCarrier = (socket: Socket): void => {
-    this.#carriers.add(socket)
-    socket.once('close', () => { this.#carriers.delete(socket) })
-    this.#endUnlessUsed(socket)
-  }
-
-  readonly #onRequest = ({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void => {
-    if (httpVersionMajor === 1 && this.#sockets.has(socket)) this.#sockets.set(socket, response)
-  }
-
-  readonly #onSession = (session: ServerHttp2Session): void => {
+  #addSession (session: ServerHttp2Session): void {
     this.#sessions.add(session)
     session.once('close', () => { this.#sessions.delete(session) })
     if (this.#leaving) session.close()
   }
 
-  /** Node takes a connection on which nothing has come for a busy one. */
-  #endUnlessUsed (socket: Socket): void {
-    if (this.#linger === undefined || !isHttp1(this.#server)) return
-    socket.once('close', this.#clock.after(this.#linger, () => { if (socket.bytesRead === 0) socket.destroy() }))
+  #begin ({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+    const use = httpVersionMajor === 1 ? this.#sockets.get(socket) : undefined
+    if (use === undefined) return
+    use.latest = response
+    this.#endAfter(response, socket, use)
   }
-}
 
-function isHttp1 (server: unknown): boolean {
-  return server instanceof HttpServer || server instanceof HttpsServer
+  /** Node has a time for that too, but adds a second to it. */
+  #endAfter (response: ServerResponse, socket: Socket, use: Use): void {
+    if (this.#linger === undefined) return
+    response.once('close', () => { if (use.latest === response) this.#endIfSilent(socket, use) })
+  }
+
+  /** Node takes a connection on which nothing has come for a busy one. On HTTP/2 there is the session to end. */
+  #endUnlessUsed (socket: Socket, use: Use): void {
+    const server: object = this.#server
+    if (server instanceof HttpServer || server instanceof HttpsServer) this.#endIfSilent(socket, use)
+  }
+
+  /** By what is read, and not by requests: of an upgraded connection there are none. */
+  #endIfSilent (socket: Socket, use: Use): void {
+    if (this.#linger === undefined || socket.destroyed) return
+    const { bytesRead } = socket
+    use.cancel()
+    use.cancel = this.#clock.after(this.#linger, () => { if (socket.bytesRead === bytesRead) socket.destroy() })
+  }
 }

@@ -42,7 +42,10 @@ export function toGatewayError (outcome: Exclude<Outcome, { kind: 'answered' }>)
   const { error } = outcome
   const options = { cause: error }
   switch (outcome.kind) {
-    case 'unsent': return codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT' ? ConnectTimeoutError(options) : UnreachableError(options)
+    case 'unsent':
+      if (codeOf(error) === 'UND_ERR_CONNECT_TIMEOUT') return ConnectTimeoutError(options)
+      // The time for a try was over before there was a connection to send it on.
+      return codeOf(error) === 'UND_ERR_HEADERS_TIMEOUT' ? HeadersTimeoutError(options) : UnreachableError(options)
     case 'failed':
     case 'broken':
       // A body that stops is told from headers that do not come, even while none of it has been passed on.

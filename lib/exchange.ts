@@ -5,7 +5,7 @@ import { requestBody, type RequestBody } from './body.js'
 import type { RetryBudget } from './budget.js'
 import type { Clock } from './clock.js'
 import { formatDeadline } from './deadline.js'
-import { DeadlineError, NoTargetError, toGatewayError } from './errors.js'
+import { DeadlineError, NoTargetError, toGatewayError, TooManyStreamsError } from './errors.js'
 import type { Handler } from './handler.js'
 import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } from './headers.js'
 import type { Hedge } from './hedge.js'
@@ -130,6 +130,9 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   /** Whether what is being passed on has no end in sight. */
   get endless (): boolean { return this.#endless && this.#phase === 'passing' }
 
+  /** Whether its connection has been upgraded: what becomes of that is its target's business. */
+  get upgraded (): boolean { return this.endless && typeof this.#options.upgrade === 'string' }
+
   /** Whether the answer that is being passed on comes from this target. */
   isFrom (target: Target): boolean { return this.#winner?.target === target }
 
@@ -172,7 +175,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
 
   /** Ends the stream that is being passed on in good order, as if the target had. */
   finish (): void {
-    if (!this.endless) return
+    if (!this.endless || this.upgraded) return
     const winner = this.#winner
     this.#end(undefined)
     winner?.cancel(new Error('the stream was ended by the gateway'))
@@ -186,12 +189,15 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   accept (attempt: Attempt, answer: Answered): boolean {
     if (this.#phase !== 'deciding') return false
     // Another target is still being asked, and may do better.
-    if (this.#active.length > 1 && this.#settings.retry.rule(answer, this)) return false
+    if (this.#active.length > 1 && this.#mayRepeat(answer)) return false
     // Nobody else to ask, or nothing to gain by it: what came is passed on, even if it is an error.
-    if (this.#decideToMoveOn(attempt.target, answer)) return false
+    if (this.#decideToMoveOn(attempt.target, answer) || this.#isOver()) return false
     this.#phase = 'passing'
     this.#winner = attempt
     this.#cancelHedge()
+    // Were the slowest not to count, the percentile would sink with every hedge that pays off.
+    const [first] = this.#active
+    if (first !== undefined && first !== attempt) this.#settings.hedge?.answered(first.age)
     for (const other of this.#active) if (other !== attempt) other.cancel(new Error('another target answered first'))
     return true
   }
@@ -199,9 +205,9 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   becameStream (): void {
     this.#cancelDeadline()
     this.#endless = true
-    if (this.#stream) return
+    const expected = this.#stream
     this.#stream = true
-    this.#settings.admission.becomesStream()
+    this.#settings.admission.becomesStream(expected)
   }
 
   settled (attempt: Attempt, outcome: Outcome): void {
@@ -219,17 +225,29 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     if (outcome.kind === 'failed' && outcome.stale === true) this.#distrustsIdle = true
     // An answer that was not passed on was given up for another target.
     if (outcome.kind === 'answered' || this.#decideToMoveOn(attempt.target, outcome)) this.#moveOn(outcome)
-    else this.#fail(toGatewayError(outcome))
+    else if (!this.#isOver()) this.#fail(toGatewayError(outcome))
+  }
+
+  /** Whether the rule has the request sent again. No rule can bring back what has been read of a body and is not at hand any more. */
+  #mayRepeat (outcome: Outcome): boolean {
+    if (outcome.kind !== 'unsent' && !this.#body.replayable) return false
+    try {
+      return this.#settings.retry.rule(outcome, this)
+    } catch (error) {
+      // This may run in a timer, or in a callback of a connection, where nobody else would catch it.
+      this.abort(error as Error)
+      return false
+    }
   }
 
   /** Whether a further attempt is made after `outcome`. It is paid for here, and has to be made when the answer is yes. */
   #decideToMoveOn (target: Target, outcome: Outcome): boolean {
     const { clock, retry, selection } = this.#settings
-    if (this.#moves >= retry.max || !retry.rule(outcome, this)) return false
+    if (this.#moves >= retry.max || !this.#mayRepeat(outcome)) return false
     const stale = outcome.kind === 'failed' && outcome.stale === true
     let delay = outcome.kind === 'unsent' || stale ? 0 : backoff(this.#moves + 1, retry.backoff, clock.random())
     let again = false
-    if (!selection.hasUntried(this.#tried, outcome.kind !== 'answered')) {
+    if (!selection.hasUntried(this.#tried, outcome.kind !== 'answered', this.#stream)) {
       if (this.#askedAgain) return false
       const spare = outcome.kind === 'answered' ? outcome.spare ?? 0 : 0
       if (spare > 0 && spare <= retry.retryAfter) delay = spare
@@ -263,14 +281,16 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
       this.#fail(error as Error)
       return
     }
+    if (target !== undefined) this.#send(target)
     // The last target left while a further attempt was being prepared.
-    if (target === undefined) this.#fail(before === undefined || before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
-    else this.#send(target)
+    else if (before !== undefined) this.#fail(before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
+    // Requests are let in when there is room; a stream has not been made to wait for a connection.
+    else this.#fail(this.#stream ? TooManyStreamsError() : NoTargetError())
   }
 
   #choose (lastResort: boolean): Target | undefined {
     const { key, stick } = this.#options
-    return this.#settings.selection.choose({ key, attempt: this.#tried.length, stick }, this.#tried, lastResort)
+    return this.#settings.selection.choose({ key, attempt: this.#tried.length, stick, stream: this.#stream }, this.#tried, lastResort)
   }
 
   #send (target: Target): void {
@@ -289,8 +309,8 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
 
   /** Asks another target as well when the first one takes its time, and takes what comes first. */
   #armHedge (): void {
-    const { clock, hedge, retry } = this.#settings
-    if (hedge === undefined || this.#phase !== 'deciding' || this.#stream || !this.#body.complete || !retry.rule(HEDGED, this)) return
+    const { clock, hedge } = this.#settings
+    if (hedge === undefined || this.#phase !== 'deciding' || this.#stream || !this.#mayRepeat(HEDGED)) return
     const delay = hedge.delay()
     if (delay === undefined) return
     this.#cancelHedge = clock.after(delay, () => { this.#hedge() })
@@ -300,7 +320,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     const { retry, selection } = this.#settings
     const [only, ...more] = this.#active
     if (this.#phase !== 'deciding' || only === undefined || more.length > 0 || only.answered) return
-    if (!this.#body.complete || !selection.hasUntried(this.#tried, false) || retry.budget?.withdraw() === false) return
+    if (!this.#body.complete || !selection.hasUntried(this.#tried, false, false) || retry.budget?.withdraw() === false) return
     try {
       const target = this.#choose(false)
       if (target !== undefined) this.#send(target)

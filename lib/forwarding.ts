@@ -358,6 +358,7 @@ export class Forwarding implements Handler {
     if (!this.#reply.raw.headersSent) {
       if ((error as GatewayError).statusCode === 503) this.#reply.header('retry-after', TRY_AGAIN)
       this.#closeIfRetired()
+      this.#limitRest()
     }
     if (this.#stream !== undefined) {
       // Fastify cuts the client's connection off when the stream that it sends fails; an HTTP/2 stream it would end well.
@@ -453,7 +454,15 @@ export class Forwarding implements Handler {
 
   /** Once the app closes, a client should not send another request on a connection that is about to be closed. */
   #closeIfRetired (): void {
-    if (this.#settings.pool.retired && http2Stream(this.#request) === undefined) this.#reply.header('connection', 'close')
+    const { pool } = this.#settings
+    if (http2Stream(this.#request) !== undefined) return
+    if (pool.retired) this.#reply.header('connection', 'close')
+    if (this.#stream === undefined) return
+    // The head of a stream may have left before the app began to close. Node would keep the connection, and the app would wait for it.
+    const { socket } = this.#request.raw
+    this.#reply.raw.once('finish', () => {
+      if (pool.retired) socket.once('close', pool.atGraceEnd(() => { socket.destroySoon() }))
+    })
   }
 
   /** Of an upload that is answered before its end the rest is read and dropped, but not for ever. */

@@ -165,7 +165,12 @@ export const poolProperties = {
   zone: text,
   overprovisioning: { type: 'number', minimum: 1 },
   slowStart: { if: isObject, then: object(slowStartProperties), else: someMilliseconds },
-  affinity: object(affinityProperties, ['cookie', 'secret']),
+  affinity: {
+    if: isObject,
+    then: object(affinityProperties, ['cookie', 'secret']),
+    // Whatever it is instead may well be a secret.
+    else: isObject
+  },
   drainHeader: { if: { const: false }, else: fieldName },
   replayBytes: count,
   panic: share,

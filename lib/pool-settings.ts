@@ -35,13 +35,13 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
   const targets = Array.from(options.targets, (target, i) => targetConfig(target, within(`targets[${i}]`)))
   assertDistinct(targets, within('targets'))
   if (targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
-  if (affinity?.sameSite === 'none' && affinity.secure !== true) throw BadOptionError(`${within('affinity.sameSite')}: 'none', must have secure: true beside it, or browsers drop the cookie`)
+  if (affinity !== undefined) assertKept(affinity, within('affinity'))
   const drain = drainHeader === false ? undefined : drainHeader.toLowerCase()
   const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
   return {
     name,
     targets,
-    selection: { policy: () => makePolicy(policy, clock), panic, zone, overprovisioning },
+    selection: { policy: () => makePolicy(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
     retry: retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
     hedge: hedge === undefined ? undefined : hedging(clock, hedge),
     admission: { inFlight, streams, queue: { size: queue, timeout: queueTimeout, order: queueOrder } },
@@ -105,6 +105,15 @@ function slowStartSettings (options: number | SlowStartOptions): SlowStartSettin
   return { window, minimum, aggression }
 }
 
+/** Browsers drop, without a word, a cookie that breaks one of these rules (RFC 6265bis §4.1.3 and §5.7). */
+function assertKept ({ cookie, sameSite, secure = false, path = '/', domain }: AffinityOptions, at: string): void {
+  if (sameSite === 'none' && !secure) throw BadOptionError(`${at}.sameSite: 'none', must have secure: true beside it, or browsers drop the cookie`)
+  if (/^__(?:Secure|Host)-/i.test(cookie) && !secure) throw BadOptionError(`${at}.cookie: ${show(cookie)}, must have secure: true beside it, or browsers drop the cookie`)
+  if (/^__Host-/i.test(cookie) && (path !== '/' || domain !== undefined)) {
+    throw BadOptionError(`${at}.cookie: ${show(cookie)}, must have no domain and no path but / beside it, or browsers drop the cookie`)
+  }
+}
+
 function makeAffinity ({ cookie, secret, ...attributes }: AffinityOptions): Affinity {
   return new Affinity({ cookie, secrets: typeof secret === 'string' ? [secret] : secret, attributes: cookieAttributes(attributes) })
 }
@@ -113,6 +122,11 @@ function makePolicy (option: PolicyOption, clock: Clock): Policy {
   if (typeof option === 'function') return option
   if (typeof option === 'string') return POLICIES[option](clock)
   return hash(POLICIES[option.fallback ?? 'random'](clock))
+}
+
+/** Nobody knows what a function goes by; the one that most people write goes by load. */
+function followsLoad (option: PolicyOption): boolean {
+  return typeof option === 'function' || option === 'least-requests' || option === 'p2c'
 }
 
 function healthSettings (options: HealthOptions, tls: Tls, drainHeader: string | undefined, path: string, clock: Clock): PoolSettings['health'] {

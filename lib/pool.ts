@@ -84,6 +84,7 @@ export class Pool extends Dispatcher {
   #started = false
   #retired = false
   #cancelGrace: (() => void) | undefined
+  #graceOver = false
   #nextId = 0
   #closed = false
   #destroyed = false
@@ -156,9 +157,10 @@ export class Pool extends Dispatcher {
   /** Whether the app has begun to close: connections that answers go out on are not to be used again. */
   get retired (): boolean { return this.#retired }
 
-  /** Has `end` called when the app closes and its time is over, unless the function that is returned is called before. */
+  /** Has `end` called when the app closes and its time is over, or is already, unless the function that is returned is called before. */
   atGraceEnd (end: () => void): () => void {
-    this.#lingering.add(end)
+    if (this.#graceOver) end()
+    else this.#lingering.add(end)
     return () => { this.#lingering.delete(end) }
   }
 
@@ -292,6 +294,7 @@ export class Pool extends Dispatcher {
 
   /** The time is over: streams end as if their targets had ended them, the rest is cut off. */
   #endAll (): void {
+    this.#graceOver = true
     for (const exchange of [...this.#running]) {
       if (exchange.endless) exchange.finish()
       else exchange.abort(PoolClosedError())
@@ -321,9 +324,9 @@ export class Pool extends Dispatcher {
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
       if (this.#closed) continue
-      if (this.#started) target.standing.startSlowly()
       // Before the start there is nothing to choose between: it counts as configured.
       this.#watch(target, !this.#started && this.#settings.health?.initial === 'up')
+      if (this.#started) target.standing.startSlowly()
     }
     this.#refresh()
   }
@@ -331,7 +334,7 @@ export class Pool extends Dispatcher {
   #watch (target: Target, up: boolean): void {
     if (this.#prober === undefined) return
     if (!up) {
-      target.standing.judge(NOT_PROBED)
+      target.standing.awaitProbe(NOT_PROBED)
       this.#newcomers.add(target)
     }
     this.#prober.watch(target, up, up)
@@ -368,12 +371,12 @@ export class Pool extends Dispatcher {
     if (down === undefined) this.#newcomers.delete(target)
     else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down.message }, 'target failed its first probe')
     if (down instanceof DrainAsked) {
-      this.#change(target, () => { standing.askedToDrain(down.message) }, down.message)
+      this.#change(target, () => { standing.askedToDrain('probe', down.message) }, down.message)
       return
     }
     this.#change(target, () => {
       standing.judge(down?.message)
-      if (down === undefined) standing.askedToDrain(undefined)
+      if (down === undefined) standing.askedToDrain('probe', undefined)
     }, down?.message ?? 'probes succeed')
     if (down === undefined) this.#ejector?.pardon(target)
   }
@@ -386,7 +389,7 @@ export class Pool extends Dispatcher {
     const { health } = target
     if (health === was) return
     // What ends may uncover something else: a target that went down while it was drained.
-    const why = target.reason ?? reason
+    const why = health === 'trial' ? reason : target.reason ?? reason
     const fields = { pool: this.name, target: target.url, was, health, reason: why }
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)

@@ -1,12 +1,15 @@
 import type { Clock } from './clock.js'
 import { PolicyError } from './errors.js'
 import type { Pick, Policy } from './policy.js'
+import { Part } from './slow-start.js'
 import type { Target } from './target.js'
 
 export interface SelectionSettings {
   readonly clock: Clock
   /** Makes a policy. Each tier has its own, so that going back and forth between tiers disturbs no rotation. */
   readonly policy: () => Policy
+  /** Whether a policy may go by what is in flight: then a target that turns requests down is picked all the more. */
+  readonly followsLoad: boolean
   /** Share of usable targets below which health is ignored. */
   readonly panic: number
   /** The pool's own zone, whose targets are preferred; undefined prefers none. */
@@ -24,13 +27,23 @@ export interface SelectionSettings {
 export interface Choice extends Pick {
   /** Whether the target with this URL is the one that the client belongs to. */
   readonly stick?: ((url: string) => boolean) | undefined
+  /** Whether it is a stream, for which limits of requests do not hold. */
+  readonly stream?: boolean | undefined
 }
 
 /** Targets of one tier and zone that may be used, and the part of the traffic that is theirs. */
 interface Group {
-  readonly policy: Policy
+  readonly rotation: Rotation
   readonly targets: readonly Target[]
   readonly share: number
+}
+
+/** A policy, and how many picks it has been asked for. */
+interface Rotation {
+  readonly policy: Policy
+  picks: number
+  /** Of targets that get less than their share. */
+  readonly parts: WeakMap<Target, Part>
 }
 
 /**
@@ -42,7 +55,7 @@ interface Group {
  */
 export class Selection {
   readonly #settings: SelectionSettings
-  readonly #policies = new Map<number | string, Policy>()
+  readonly #rotations = new Map<number | string, Rotation>()
   /** In order of preference; those with a share of 0 stand by. */
   #groups: readonly Group[] = []
   /** Left out of all groups, and not by an operator: asked when there is nobody else. */
@@ -74,12 +87,11 @@ export class Selection {
     if (up === 0) {
       // Anybody may have recovered since we last heard of them. Newcomers too: there is nobody else.
       this.#panicking = staying.length > 0
-      this.#groups = staying.length === 0 ? [] : [{ policy: this.#policyOf(tiers[0]?.key ?? 0), targets: staying, share: 1 }]
+      this.#groups = staying.length === 0 ? [] : [{ rotation: this.#rotationOf(tiers[0]?.key ?? 0), targets: staying, share: 1 }]
+      this.#others = []
     } else {
       this.#groups = this.#groupsOf(tiers)
     }
-    const chosen = new Set(this.#groups.flatMap(({ targets }) => targets))
-    this.#others = staying.filter(target => !chosen.has(target))
     return { up, of }
   }
 
@@ -93,8 +105,8 @@ export class Selection {
    *
    * @param lastResort whether those that are thought to be down count
    */
-  hasUntried (tried: readonly Target[], lastResort: boolean): boolean {
-    const isLeft = (target: Target): boolean => !tried.includes(target) && !target.full
+  hasUntried (tried: readonly Target[], lastResort: boolean, stream: boolean): boolean {
+    const isLeft = (target: Target): boolean => !tried.includes(target) && !isFull(target, stream)
     return this.#groups.some(({ targets }) => targets.some(isLeft)) || (lastResort && this.#others.some(isLeft))
   }
 
@@ -105,41 +117,65 @@ export class Selection {
    * @throws PolicyError
    */
   choose (choice: Choice, tried: readonly Target[], lastResort: boolean): Target | undefined {
-    const own = choice.stick === undefined || tried.length > 0 ? undefined : this.#stuckTo(choice.stick)
+    const own = choice.stick === undefined || tried.length > 0 ? undefined : this.#stuckTo(choice.stick, choice.stream)
     if (own !== undefined) return own
     const drawn = this.#draw()
-    const target = drawn === undefined ? undefined : this.#pick(drawn, choice, tried)
-    if (target !== undefined) return target
-    for (const group of this.#groups) {
-      const other = group === drawn ? undefined : this.#pick(group, choice, tried)
-      if (other !== undefined) return other
-    }
-    if (!lastResort || this.#others.length === 0) return undefined
-    return this.#pick({ policy: this.#policyOf('others'), targets: this.#others, share: 0 }, choice, tried)
+    // Less than its share is a wish: where there is nobody else, a target takes the request all the same.
+    const target = this.#pickFrom(drawn, choice, tried, true) ?? this.#pickFrom(drawn, choice, tried, false)
+    if (target !== undefined || !lastResort || this.#others.length === 0) return target
+    return this.#pick({ rotation: this.#rotationOf('others'), targets: this.#others, share: 0 }, choice, tried, false)
   }
 
-  #pick ({ policy, targets }: Group, choice: Choice, tried: readonly Target[]): Target | undefined {
-    const { limited } = this.#settings
-    let candidates = targets
-    if (tried.length > 0) candidates = candidates.filter(target => !tried.includes(target))
-    if (candidates.length === 0) return undefined
-    let target = asked(policy, candidates, choice)
-    if (limited && target.full) {
-      candidates = candidates.filter(candidate => !candidate.full)
-      if (candidates.length === 0) return undefined
-      target = asked(policy, candidates, choice)
+  /** From the group whose turn it is, or else from the others in their order. */
+  #pickFrom (drawn: Group | undefined, choice: Choice, tried: readonly Target[], inTurn: boolean): Target | undefined {
+    const target = drawn === undefined ? undefined : this.#pick(drawn, choice, tried, inTurn)
+    if (target !== undefined) return target
+    for (const group of this.#groups) {
+      const other = group === drawn ? undefined : this.#pick(group, choice, tried, inTurn)
+      if (other !== undefined) return other
     }
-    if (target.takesTurn()) return target
-    const others = candidates.filter(candidate => candidate !== target && !(limited && candidate.full))
-    // Less than its share is a wish: where there is nobody else it takes the request all the same.
-    return others.length === 0 ? target : asked(policy, others, choice)
+    return undefined
+  }
+
+  /** @param inTurn whether a target may pass the request on to the others */
+  #pick (group: Group, choice: Choice, tried: readonly Target[], inTurn: boolean): Target | undefined {
+    const { limited } = this.#settings
+    const { rotation } = group
+    let candidates = group.targets
+    if (tried.length > 0) candidates = candidates.filter(target => !tried.includes(target))
+    if (inTurn) rotation.picks++
+    while (candidates.length > 0) {
+      const target = asked(rotation.policy, candidates, choice)
+      if (limited && isFull(target, choice.stream)) {
+        candidates = candidates.filter(candidate => !isFull(candidate, choice.stream))
+        continue
+      }
+      if (!inTurn || target.standing.whole || target.takesTurn(this.#due(group, target))) return target
+      const others = candidates.filter(candidate => candidate !== target && !(limited && isFull(candidate, choice.stream)))
+      const whole = others.filter(({ standing }) => standing.whole)
+      // What one turns down is no reason to give another one more than its share.
+      candidates = whole.length > 0 ? whole : others
+    }
+    return undefined
+  }
+
+  /** What being picked is worth to a target that gets less than its share: a turn, or a part of one when it is picked too often. */
+  #due ({ rotation, targets }: Group, target: Target): number {
+    if (!this.#settings.followsLoad) return 1
+    const { picks, parts } = rotation
+    let part = parts.get(target)
+    if (part === undefined) {
+      part = new Part(picks)
+      parts.set(target, part)
+    }
+    return part.take(picks, target.weight / targets.reduce((sum, { weight }) => sum + weight, 0))
   }
 
   /** The target that a client belongs to, unless it is gone, not well or full: then another takes over. */
-  #stuckTo (isOwn: (url: string) => boolean): Target | undefined {
+  #stuckTo (isOwn: (url: string) => boolean, stream: boolean | undefined): Target | undefined {
     for (const { targets } of this.#groups) {
       const own = targets.find(({ url }) => isOwn(url))
-      if (own !== undefined) return own.health === 'up' && !own.full ? own : undefined
+      if (own !== undefined) return own.health === 'up' && !isFull(own, stream) ? own : undefined
     }
     return undefined
   }
@@ -158,37 +194,41 @@ export class Selection {
 
   #tier (key: number, targets: readonly Target[], newcomers: ReadonlySet<Target>): Tier {
     const known = targets.filter(target => !newcomers.has(target))
-    const up = targets.filter(({ health }) => health === 'up' || health === 'trial')
+    const isUp = ({ health }: Target): boolean => health === 'up' || health === 'trial'
     // To panic is to send to those that may be well after all. That is not so of those that can not be connected to, nor of those
     // that ask to be left alone.
-    const usable = known.filter(({ health, standing }) => !standing.unreachable && health !== 'draining')
+    const isUsable = (target: Target): boolean => !newcomers.has(target) && !target.standing.unreachable && target.health !== 'draining'
+    const up = targets.filter(isUp)
+    const usable = targets.filter(isUsable)
     const capacity = known.length === 0 ? 0 : Math.min(1, this.#settings.overprovisioning * up.length / known.length)
-    return { key, up, usable, capacity }
+    return { key, up, usable, capacity, others: panicking => targets.filter(target => !(panicking ? isUsable(target) : isUp(target))) }
   }
 
   #groupsOf (tiers: readonly Tier[]): readonly Group[] {
     const { panic } = this.#settings
     const capacity = tiers.reduce((sum, tier) => sum + tier.capacity, 0)
     let left = 1
+    this.#others = []
     return tiers.flatMap(tier => {
       // Others have enough for everybody: no reason to trust those that are down.
       const panicking = (tiers.length === 1 || capacity < 1) && tier.up.length < tier.usable.length * panic
       if (panicking) this.#panicking = true
       const targets = panicking ? tier.usable : tier.up
+      this.#others = [...this.#others, ...tier.others(panicking)]
       if (targets.length === 0) return []
       const share = capacity < 1 ? tier.capacity / capacity : Math.min(tier.capacity, left)
       left -= share
-      return [{ policy: this.#policyOf(tier.key), targets, share }]
+      return [{ rotation: this.#rotationOf(tier.key), targets, share }]
     })
   }
 
-  #policyOf (key: number | string): Policy {
-    let policy = this.#policies.get(key)
-    if (policy === undefined) {
-      policy = this.#settings.policy()
-      this.#policies.set(key, policy)
+  #rotationOf (key: number | string): Rotation {
+    let rotation = this.#rotations.get(key)
+    if (rotation === undefined) {
+      rotation = { policy: this.#settings.policy(), picks: 0, parts: new WeakMap() }
+      this.#rotations.set(key, rotation)
     }
-    return policy
+    return rotation
   }
 }
 
@@ -199,6 +239,8 @@ interface Tier {
   readonly usable: readonly Target[]
   /** Part of all traffic that it can take. */
   readonly capacity: number
+  /** Those that are not used, be it in panic or not. */
+  readonly others: (panicking: boolean) => readonly Target[]
 }
 
 /** By priority, and within one the own zone before all others. */
@@ -211,6 +253,10 @@ function tiersOf (targets: readonly Target[], zone: string | undefined): Readonl
     else tier.push(target)
   }
   return new Map([...tiers].sort(([a], [b]) => a - b))
+}
+
+function isFull (target: Target, stream: boolean | undefined): boolean {
+  return stream === true ? target.exhausted : target.full
 }
 
 function asked (policy: Policy, candidates: readonly Target[], { key, attempt }: Pick): Target {

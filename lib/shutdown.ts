@@ -57,7 +57,7 @@ interface Retiring {
 /**
  * Closes the app in an order in which no request is lost, when the process gets a signal. To be called once, before `listen`.
  *
- * 1. `isClosing(app)` is true, for the readiness handler, and every answer on HTTP/1 asks the client to close its connection.
+ * 1. `isClosing(app)` is true, for the readiness handler, and every answer on HTTP/1 ends its connection, but for those that have begun.
  * 2. For `delay` everything is served as before.
  * 3. For `linger` too: Node ends silent connections the moment that a server closes, and with them the request that a client
  *    is just sending. One that comes in this time is answered; who sends none has nothing to lose.
@@ -92,14 +92,17 @@ export function shutdown<
   let signalled = false
 
   app.addHook('onSend', ({ raw }, reply, _payload, done) => {
-    if (server[kClosing] === true && raw.httpVersionMajor !== 2 && connections.isLast(raw)) reply.header('connection', 'close')
+    if (server[kClosing] === true && raw.httpVersionMajor !== 2) {
+      // Retired pools end the connection with every answer.
+      reply.header('connection', connections.isLast(raw) ? 'close' : 'keep-alive')
+    }
     done()
   })
   app.addHook('preClose', async () => {
     // Who closes the app by itself skips what comes before.
     server[kClosing] = true
     connections.endSilent(silence)
-    await connections.prepareClose()
+    connections.goAway()
   })
   app.addHook('onClose', async () => {
     closed.abort()
@@ -118,6 +121,7 @@ export function shutdown<
     server[kClosing] = true
     log.info({ signal }, 'shutting down')
     let cut = 0
+    // Early enough for their own grace to be over by the end of this one; retired pools neither probe nor eject.
     const timers = poolsOf(app).map(pool => clock.after(Math.max(0, grace - pool.timeouts.grace), () => { pool.retire() }))
     timers.push(clock.after(grace + LAST_WORDS, () => { cut = connections.destroy() }))
     try {
@@ -125,6 +129,7 @@ export function shutdown<
         await sleep(clock, delay, closed.signal)
         connections.endSilent(silence)
         await sleep(clock, silence, closed.signal)
+        await connections.allRead()
       }
       await app.close()
       log.info({ signal, ms: Math.round(clock.now() - started), cut }, 'shut down')
@@ -165,7 +170,7 @@ export function isClosing (app: { readonly server: RawServerBase }): boolean {
   return (app.server as Server)[kClosing] === true
 }
 
-/** Pools end what is under way when their own grace is over; that should be the case by the end of the whole. */
+/** None without the plugin, whose name for them it is. */
 function poolsOf (app: FastifyInstance): readonly Retiring[] {
   return app.hasDecorator('upstreams') ? Object.values<Retiring>(app.upstreams) : []
 }

@@ -34,3 +34,34 @@ export class Turns {
     return true
   }
 }
+
+/** The most turns that are kept for a target that was not picked for a while: enough for those that chance makes it wait for. */
+const MOST_KEPT = 32
+
+/**
+ * What being picked is worth to one target among others. A policy that goes by load picks an idle target over and over while it
+ * turns requests down, so a share of its picks would be many times its share of the traffic. It earns its part of a turn with
+ * every pick of anybody, and a pick of its own spends one turn at the most.
+ */
+export class Part {
+  #seen: number
+  #kept = 0
+
+  /** @param picks of anybody so far */
+  constructor (picks: number) {
+    this.#seen = picks - 1
+  }
+
+  /**
+   * @param picks of anybody so far
+   * @param part of all picks that is its own
+   * @returns turns, 1 at the most
+   */
+  take (picks: number, part: number): number {
+    const earned = Math.min(MOST_KEPT, this.#kept + (picks - this.#seen) * part)
+    const spent = Math.min(1, earned)
+    this.#seen = picks
+    this.#kept = earned - spent
+    return spent
+  }
+}

@@ -9,6 +9,9 @@ const SPARED_SHARE = 0.1
 const SPARED_DEFAULT = 1000
 const SPARED_LIMIT = 30_000
 
+/** What a target has asked by. */
+export type Asking = 'answer' | 'probe'
+
 /**
  * What is known of a target's health, and what that makes of its share of the traffic.
  *
@@ -24,12 +27,14 @@ export class Standing {
   weightless = false
   /** Why the probes take it for down. */
   #down: string | undefined
+  /** No probe has said anything yet. */
+  #fresh = false
   /** Why the breaker took it out of rotation. */
   #ejected: string | undefined
   #unreachable = false
   #trial = false
-  /** Why it has asked to be drained. */
-  #asked: string | undefined
+  /** Why it has asked to be drained, by an answer or by a probe: one may be over before the other. */
+  readonly #asked = new Map<Asking, string>()
   /** When it began to start slowly; undefined when it has its full share. */
   #startedAt: number | undefined
   /** Until when it is spared; undefined when it is not. */
@@ -45,14 +50,14 @@ export class Standing {
     if (this.withdrawn) return 'draining'
     if (this.#down !== undefined) return 'down'
     if (this.#ejected !== undefined) return this.#trial ? 'trial' : 'down'
-    return this.#asked === undefined ? 'up' : 'draining'
+    return this.#asked.size === 0 ? 'up' : 'draining'
   }
 
   /** Why it is not `up`. */
   get reason (): string | undefined {
     if (this.#drained) return 'drained'
     if (this.weightless) return 'weight 0'
-    return this.#down ?? this.#ejected ?? this.#asked
+    return this.#down ?? this.#ejected ?? this.#asked.values().next().value
   }
 
   /** Whether an operator has drained it. That is never overridden, whereas health, and what a target asks for itself, are opinions. */
@@ -87,20 +92,31 @@ export class Standing {
    * policy, whatever it goes by, sends a target no more than its share, and a target on trial one request at a time.
    *
    * @param busy whether it has requests in flight
+   * @param due how many of its turns this is, 1 at the most
    */
-  takesTurn (busy: boolean): boolean {
+  takesTurn (busy: boolean, due: number): boolean {
     if (this.#trial) return !busy
     const { share } = this
-    return share === 1 || this.#turns.take(share)
+    return share === 1 || this.#turns.take(share * due)
   }
+
+  /** Whether it takes every request that it is picked for. */
+  get whole (): boolean { return !this.#trial && this.share === 1 }
 
   /** The operator's word. */
   drain (drained: boolean): void { this.#drained = drained }
 
   /** The verdict of the probes: undefined is up, a text is the reason for being down. */
   judge (down: string | undefined): void {
-    if (down === undefined && this.#down !== undefined) this.startSlowly()
+    if (down === undefined && this.#down !== undefined && !this.#fresh) this.startSlowly()
+    this.#fresh = false
     this.#down = down
+  }
+
+  /** Down until the first probe says otherwise. One that has been there since the app started then has its whole share. */
+  awaitProbe (reason: string): void {
+    this.#fresh = true
+    this.#down = reason
   }
 
   /** The breaker takes it out of rotation. */
@@ -128,9 +144,9 @@ export class Standing {
   }
 
   /** It has asked to be drained, or with undefined is no longer taken at its word. */
-  askedToDrain (reason: string | undefined): void {
-    if (reason === undefined && this.#asked !== undefined) this.startSlowly()
-    this.#asked = reason
+  askedToDrain (by: Asking, reason: string | undefined): void {
+    if (reason !== undefined) this.#asked.set(by, reason)
+    else if (this.#asked.delete(by) && this.#asked.size === 0) this.startSlowly()
   }
 
   /** It has asked for less, for so many milliseconds; 0 is a 429 that does not say for how long. */
@@ -141,6 +157,7 @@ export class Standing {
 
   /** It is new, or has been away: where slow start is on, it gets its share little by little. */
   startSlowly (): void {
+    this.#fresh = false
     if (this.#slowStart !== undefined) this.#startedAt = this.#clock.now()
   }
 }

@@ -153,14 +153,21 @@ export class Target {
     return Math.min(target === 0 ? Infinity : target, this.#adaptive?.limit ?? Infinity)
   }
 
-  /** Whether it can take no more. */
-  get full (): boolean {
+  /** Whether it can take no more requests. */
+  get full (): boolean { return this.#inFlight - this.#streams >= this.limit || this.exhausted }
+
+  /** Whether it has no connection left, not even for a stream, for which limits of requests do not hold. */
+  get exhausted (): boolean {
     const { connections } = this.#settings.limits
-    return this.#inFlight - this.#streams >= this.limit || (connections > 0 && this.#inFlight >= connections)
+    return connections > 0 && this.#inFlight >= connections
   }
 
-  /** Whether it takes the request that a policy has picked it for. */
-  takesTurn (): boolean { return this.standing.takesTurn(this.#inFlight > this.#streams) }
+  /**
+   * Whether it takes the request that a policy has picked it for.
+   *
+   * @param due how many of its turns this is, 1 at the most
+   */
+  takesTurn (due: number): boolean { return this.standing.takesTurn(this.#inFlight > this.#streams, due) }
 
   get latency (): number | undefined { return this.#latency }
 

@@ -13,6 +13,7 @@ export class Drains {
   /** Carries out a change of a target's standing, and tells everyone. */
   readonly #change: (target: Target, change: () => void, reason: string) => void
   readonly #ends = new Map<Target, { at: number, cancel: () => void }>()
+  #stopped = false
 
   constructor (clock: Clock, change: (target: Target, change: () => void, reason: string) => void) {
     this.#clock = clock
@@ -21,6 +22,7 @@ export class Drains {
 
   /** @param ms for how long from now; 0 takes an earlier wish back */
   ask (target: Target, ms: number): void {
+    if (this.#stopped) return
     const at = this.#clock.now() + Math.min(ms, LONGEST)
     const end = this.#ends.get(target)
     if (ms === 0) {
@@ -31,7 +33,7 @@ export class Drains {
     } else {
       this.#ends.set(target, { at, cancel: nothing })
       this.#wait(target)
-      this.#change(target, () => { target.standing.askedToDrain('it asked to be drained') }, 'it asked to be drained')
+      this.#change(target, () => { target.standing.askedToDrain('answer', 'it asked to be drained') }, 'it asked to be drained')
     }
   }
 
@@ -41,7 +43,9 @@ export class Drains {
     this.#ends.delete(target)
   }
 
+  /** No more drains, and no more timers. */
   stop (): void {
+    this.#stopped = true
     for (const target of [...this.#ends.keys()]) this.forget(target)
   }
 
@@ -56,7 +60,7 @@ export class Drains {
 
   #end (target: Target): void {
     this.forget(target)
-    this.#change(target, () => { target.standing.askedToDrain(undefined) }, 'it asked to be drained until now')
+    this.#change(target, () => { target.standing.askedToDrain('answer', undefined) }, 'it asked to be drained until now')
   }
 }
 

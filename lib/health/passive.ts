@@ -90,10 +90,12 @@ export function eitherOf (...factories: readonly BreakerFactory[]): BreakerFacto
 
 /**
  * The rule that counts what is listed. A client's departure never counts, and neither does a connection that turned
- * out to be stale: a server may close one that was idle whenever it likes.
+ * out to be stale: a server may close one that was idle whenever it likes. A 503 that says when to come back is a wish for
+ * less and no fault, unless it is listed by itself.
  */
 export function faultRule (faults: readonly Fault[]): FaultRule {
-  const listed = new Set<string | number>(faults)
+  const single = new Set<string | number>(faults)
+  const listed = new Set(single)
   for (const fault of faults) {
     const range = /^(\d+)-(\d+)$/.exec(String(fault))
     if (range === null) continue
@@ -101,7 +103,7 @@ export function faultRule (faults: readonly Fault[]): FaultRule {
   }
   return outcome => {
     switch (outcome.kind) {
-      case 'answered': return listed.has(outcome.status)
+      case 'answered': return (outcome.spare === undefined ? listed : single).has(outcome.status)
       case 'failed': return listed.has('failed') && outcome.stale !== true
       case 'unsent':
       case 'broken': return listed.has(outcome.kind)

@@ -101,6 +101,18 @@ example('websocket.js', 'hooks come first, a target that is down is passed over,
   t.same(lines, ['stranger: Unexpected server response: 401', 'ada: a heard hello', 'ada: closed with 1001'])
 })
 
+example('graceful-shutdown.js', 'not ready any more, every answer ends its connection, exit code 0', (t, lines) => {
+  t.same(lines, [
+    '/ready 200 connection: keep-alive',
+    '/api/quick 200 quick, connection: keep-alive',
+    'SIGTERM',
+    '/ready 503 connection: close',
+    '/api/quick 200 quick, connection: close',
+    '/api/slow 200 slow, connection: close',
+    'exit code 0'
+  ])
+})
+
 t.test('every example is tested, listed in the README and shorter than 40 lines', async t => {
   const files = readdirSync(EXAMPLES).filter(name => name.endsWith('.js')).sort()
   t.same(files, [...tested].sort())

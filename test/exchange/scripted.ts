@@ -1,6 +1,6 @@
 import { targetSettings } from '../kit/target.js'
 import { Target } from '../../lib/target.js'
-import { Exchange, type ExchangeOptions, type ExchangeSettings } from '../../lib/exchange.js'
+import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from '../../lib/exchange.js'
 import type { Handler, Trailers } from '../../lib/handler.js'
 import type { Outcome } from '../../lib/outcome.js'
 import { safeRetry, type Retry } from '../../lib/retry.js'
@@ -21,6 +21,8 @@ export interface Send {
 /** A target that sends nothing: the test plays its part. */
 export class ScriptedTarget extends Target {
   readonly sends: Send[] = []
+  /** How often it was told to let go of connections that idle. */
+  dropped = 0
 
   constructor (name: string, id: number, clock: VirtualClock) {
     super({ url: `http://${name}.test`, weight: 1, priority: 0, zone: undefined }, id, targetSettings(clock))
@@ -36,6 +38,10 @@ export class ScriptedTarget extends Target {
       connect () { attempt.onConnect(reason => { aborted.push(reason) }) },
       head: (status, headers = {}) => attempt.onHeaders(status, rawHeaders(headers), () => {}, '')
     })
+  }
+
+  override dropIdle (): void {
+    this.dropped++
   }
 
   /** The one send so far. */
@@ -95,7 +101,13 @@ export interface Play {
 }
 
 /** Settings that differ from: no limits, two further attempts at once. */
-export type PlaySettings = Partial<ExchangeSettings> & { readonly retries?: number, readonly replayBytes?: number, readonly rule?: Retry }
+export type PlaySettings = Partial<Omit<ExchangeSettings, 'retry'>> & {
+  readonly retries?: number
+  readonly replayBytes?: number
+  readonly rule?: Retry
+  /** Whatever else is to differ of retries; what needs a clock is made from the play's. */
+  readonly retry?: Partial<RetrySettings> | ((clock: VirtualClock) => Partial<RetrySettings>)
+}
 
 /** An exchange over three scripted targets, asked in order. It has not been started. */
 export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySettings = {}, listener = new Listener()): Play {
@@ -104,7 +116,7 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySett
   const outcomes: Outcome[] = []
   const result = { clock, a, b, c, listener, outcomes, available: [a, b, c] }
   const untried = (tried: readonly Target[]): Target[] => result.available.filter(target => !tried.includes(target))
-  const { retries = 2, replayBytes = 10, rule = safeRetry, ...others } = settings
+  const { retries = 2, replayBytes = 10, rule = safeRetry, retry = {}, ...others } = settings
   const exchange = new Exchange({
     clock,
     try: 0,
@@ -112,7 +124,7 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySett
     idle: 0,
     total: 0,
     drainHeader: 'x-drain',
-    retry: { rule, max: retries, backoff: { base: 0, max: 0 }, retryAfter: 0, replayBytes, budget: undefined },
+    retry: { rule, max: retries, backoff: { base: 0, max: 0 }, retryAfter: 0, replayBytes, budget: undefined, ...(typeof retry === 'function' ? retry(clock) : retry) },
     hedge: undefined,
     selection: {
       choose: (_choice, tried) => untried(tried)[0],

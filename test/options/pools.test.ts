@@ -3,7 +3,8 @@ import Fastify from 'fastify'
 import balancer from '../../lib/index.js'
 import { pool, refusal, refuses, URL_A } from './refusal.js'
 
-const POOL_OPTIONS = 'targets, policy, retries, replayBytes, panic, health, timeouts, tls, observers'
+const POOL_OPTIONS = 'targets, policy, retries, hedge, breaker, limits, zone, overprovisioning, slowStart, affinity, drainHeader, replayBytes, panic, health, timeouts, tls, ' +
+  'observers'
 const POLICIES = "'round-robin', 'random', 'least-requests', 'p2c', 'first'"
 
 t.test('an unknown option of a pool is refused with a list of those that there are', async t => {
@@ -55,7 +56,7 @@ t.test('counts must be integers that are not negative, and shares lie between 0 
 })
 
 t.test('timeouts must be milliseconds that a timer can wait for', async t => {
-  for (const option of ['connect', 'headers', 'idle']) {
+  for (const option of ['connect', 'try', 'headers', 'idle', 'total', 'tunnel', 'grace']) {
     await refuses(t, pool({ timeouts: { [option]: -1 } }), `pools.users.timeouts.${option}: -1, must be >= 0`)
     await refuses(t, pool({ timeouts: { [option]: 2 ** 31 } }), `pools.users.timeouts.${option}: 2147483648, must be <= 2147483647`)
   }
