@@ -151,7 +151,7 @@ export class Pool extends Dispatcher {
     this.stop()
     for (const target of this.#targets) target.retire()
     const { clock, timeouts: { grace } } = this.#settings
-    if (grace > 0) this.#cancelGrace = clock.after(grace, () => { this.#endAll() })
+    if (grace > 0) this.#cancelGrace = clock.after(grace, () => { this.endAll() })
   }
 
   /** Whether the app has begun to close: connections that answers go out on are not to be used again. */
@@ -292,9 +292,10 @@ export class Pool extends Dispatcher {
     return undefined
   }
 
-  /** The time is over: streams end as if their targets had ended them, the rest is cut off. */
-  #endAll (): void {
+  /** The time of what is under way is over: streams end as if their targets had ended them, WebSockets with 1001, the rest is cut off. */
+  endAll (): void {
     this.#graceOver = true
+    for (const target of this.#targets) target.endHeld()
     for (const exchange of [...this.#running]) {
       if (exchange.endless) exchange.finish()
       else exchange.abort(PoolClosedError())

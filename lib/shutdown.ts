@@ -50,8 +50,7 @@ function isCatchable (signal: unknown): boolean {
 
 /** What a shutdown uses of a pool. */
 interface Retiring {
-  readonly timeouts: { readonly grace: number }
-  retire (): void
+  endAll (): void
 }
 
 /**
@@ -62,8 +61,8 @@ interface Retiring {
  * 3. For `linger` too: Node ends silent connections the moment that a server closes, and with them the request that a client
  *    is just sending. One that comes in this time is answered; who sends none has nothing to lose.
  * 4. The app closes. From here on Fastify answers 503 (see its `return503OnClosing`), but nobody should be left to be told:
- *    the only connections still open are busy with an answer. What is under way may go on until the grace, at which pools end
- *    streams politely, unless their own `timeouts.grace` is longer or off, and the rest with a 503. Last, connections are cut.
+ *    the only connections still open are busy with an answer. What is under way may go on until the grace, or the pool's own
+ *    `timeouts.grace` from here on, at which pools end streams politely and the rest with a 503. Last, connections are cut.
  * 5. The process exits with code 0, or with 1 when the app could not close. A second signal ends it at once, with 1.
  *
  * An app with `forceCloseConnections: true` cuts everything off in step 4. When it listens on `localhost` and that is two
@@ -121,9 +120,10 @@ export function shutdown<
     server[kClosing] = true
     log.info({ signal }, 'shutting down')
     let cut = 0
-    // Early enough for their own grace to be over by the end of this one; retired pools neither probe nor eject.
-    const timers = poolsOf(app).map(pool => clock.after(Math.max(0, grace - pool.timeouts.grace), () => { pool.retire() }))
-    timers.push(clock.after(grace + LAST_WORDS, () => { cut = connections.destroy() }))
+    const timers = [
+      clock.after(grace, () => { for (const pool of poolsOf(app)) pool.endAll() }),
+      clock.after(grace + LAST_WORDS, () => { cut = connections.destroy() })
+    ]
     try {
       if (server.listening) {
         await sleep(clock, delay, closed.signal)

@@ -264,6 +264,12 @@ export class Target {
     this.#watchGrace()
   }
 
+  /** Ends upgraded connections now, and those that open from now on. */
+  endHeld (): void {
+    this.#graceEnds = this.#settings.clock.now()
+    for (const end of [...this.#held.values()]) end()
+  }
+
   /** Lets what is in flight finish, upgraded connections for as long as the grace, then closes every connection. */
   async close (): Promise<void> {
     this.retire()

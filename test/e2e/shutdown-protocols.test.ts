@@ -51,21 +51,23 @@ t.test('over TLS what is in flight finishes, and silent connections end after th
   t.match(log.find(({ msg }) => msg === 'shut down'), { cut: 0 })
 })
 
-t.test('over TLS everything is cut at the end of the grace, a handshake that does not come to an end too', async t => {
+t.test('over TLS a handshake that does not come to an end is cut at the end of the grace, and a request that waits gets a 503', async t => {
   const slow = await waiting(t)
-  const { port, log, close } = await closing(t, { targets: [slow.url], timeouts: { grace: 0 } }, { linger: 20, grace: 200 }, OVER_TLS as FastifyServerOptions)
+  const { port, close } = await closing(t, { targets: [slow.url], timeouts: { grace: 0 } }, { linger: 20, grace: 200 }, OVER_TLS as FastifyServerOptions)
   const half = await rawClient(t, port)
   await half.send('\x16\x03\x01')
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
   t.teardown(() => { socket.destroy() })
   socket.on('error', () => {})
   await once(socket, 'secureConnect')
+  let received = ''
+  socket.setEncoding('latin1').on('data', (text: string) => { received += text })
   socket.write('GET / HTTP/1.1\r\nHost: g.test\r\n\r\n')
   await until(() => slow.pending.length === 1)
   const cut = once(socket, 'close')
   await close()
   await Promise.all([cut, half.ended()])
-  t.match(log.find(({ msg }) => msg === 'shut down'), { cut: 1 })
+  t.match(received, /^HTTP\/1.1 503 /)
 })
 
 for (const [protocol, server] of [['HTTP/2', { http2: true }], ['HTTP/2 over TLS', { http2: true, ...OVER_TLS }]] as const) {
@@ -98,19 +100,22 @@ for (const [protocol, server] of [['HTTP/2', { http2: true }], ['HTTP/2 over TLS
     t.match(log.find(({ msg }) => msg === 'shut down'), { cut: 0 })
   })
 
-  t.test(`${protocol}: a session is cut at the end of the grace`, async t => {
+  t.test(`${protocol}: a request that waits gets a 503 at the end of the grace, and its session ends`, async t => {
     const slow = await waiting(t)
     const { port, log, close } = await closing(t, { targets: [slow.url], timeouts: { grace: 0 } }, { linger: 20, grace: 200 }, server as unknown as FastifyServerOptions)
     const session = connectHttp2(`http${'https' in server ? 's' : ''}://127.0.0.1:${port}`, { rejectUnauthorized: false })
     t.teardown(() => { session.destroy() })
     session.on('error', () => {})
     await once(session, 'connect')
-    session.request({ ':path': '/' }).on('error', () => {}).resume()
+    const stream = session.request({ ':path': '/' })
+    const headers = once(stream, 'response') as Promise<[Record<string, unknown>]>
+    stream.resume()
     await until(() => slow.pending.length === 1)
     const ended = once(session, 'close')
     await close()
     await ended
-    t.match(log.find(({ msg }) => msg === 'shut down'), { cut: 1 })
+    t.match((await headers)[0], { ':status': 503 })
+    t.match(log.find(({ msg }) => msg === 'shut down'), { cut: 0 })
   })
 }
 

@@ -50,7 +50,29 @@ export const pools: PoolOptions[] = [
   // @ts-expect-error no such TLS option
   { targets, tls: { pfx: 'x' } },
   // @ts-expect-error an observer has functions
-  { targets, observers: [{ settled: 5 }] }
+  { targets, observers: [{ settled: 5 }] },
+  // @ts-expect-error no such limit
+  { targets, limits: { perTarget: 1 } },
+  // @ts-expect-error no such order
+  { targets, limits: { queueOrder: 'lifo' } },
+  // @ts-expect-error passive health is on by itself
+  { targets, breaker: true },
+  // @ts-expect-error the client has left, which is nobody's fault
+  { targets, breaker: { faults: ['aborted'] } },
+  // @ts-expect-error a hedge needs one of the two
+  { targets, hedge: {} },
+  // @ts-expect-error a budget is off or an object
+  { targets, retries: { budget: true } },
+  // @ts-expect-error a rule says yes or no
+  { targets, retries: { when: () => 'yes' } },
+  // @ts-expect-error sticky sessions need a secret
+  { targets, affinity: { cookie: 'route' } },
+  // @ts-expect-error written in lower case
+  { targets, affinity: { cookie: 'route', secret: 'x', sameSite: 'Lax' } },
+  // @ts-expect-error a slow start has a length
+  { targets, slowStart: true },
+  // @ts-expect-error a priority is a number
+  { targets: [{ url: 'http://a', priority: 'first' }] }
 ]
 
 export const routes: RouteOptions[] = [
@@ -67,7 +89,13 @@ export const routes: RouteOptions[] = [
   // @ts-expect-error the pool makes the connections
   { websocket: true, wsClientOptions: { rejectUnauthorized: false } },
   // @ts-expect-error a hook is a function
-  { preHandler: 'authenticate' }
+  { preHandler: 'authenticate' },
+  // @ts-expect-error an importance is a number
+  { importance: 'high' },
+  // @ts-expect-error an importance is there at once
+  { importance: async () => 1 },
+  // @ts-expect-error a deadline is in a field
+  { deadline: { send: true } }
 ]
 
 export function results (outcome: Outcome, record: AttemptRecord): void {

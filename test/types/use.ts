@@ -3,7 +3,8 @@ import { Readable } from 'node:stream'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import { fetch, interceptors, type Dispatcher } from 'undici'
 import balancer, {
-  isFault, Pool, type AttemptRecord, type BalancerOptions, type GatewayOptions, type Health, type HealthOptions, type KeyOption, type Observer, type Outcome,
+  isFault, Pool, type AffinityOptions, type AttemptRecord, type BalancerOptions, type Breaker, type BreakerFactory, type BreakerOptions, type DeadlineOptions, type GatewayOptions,
+  type HedgeOptions, type LimitOptions, type RetryOptions, type SlowStartOptions, type Health, type HealthOptions, type KeyOption, type Observer, type Outcome,
   type Policy, type PoolOptions, type Probe, type RouteOptions, type ShortOptions, type Target, type TargetSnapshot, type TlsOptions, type Upstreams
 } from '../../lib/index.js'
 
@@ -68,6 +69,22 @@ export async function registers (): Promise<void> {
       onDisconnect ({ log }, source) { log.info(source.destroyed) }
     }
   })
+  await app.register(balancer, {
+    prefix: '/limited',
+    targets: [{ url: 'http://a', priority: 1, zone: 'eu-1a' }, 'http://b'],
+    zone: 'eu-1a',
+    overprovisioning: 1.2,
+    retries: { max: 1, when: (outcome, { method, idempotencyKey, replayable }) => outcome.kind === 'failed' && method === 'GET' && !idempotencyKey && replayable, budget: { share: 0.1 } },
+    hedge: { percentile: 0.95 },
+    breaker: false,
+    limits: { inFlight: 100, target: 50, queueOrder: 'newest', adaptive: { initial: 10 } },
+    slowStart: 10_000,
+    affinity: { cookie: 'route', secret: ['a', 'b'] },
+    drainHeader: false,
+    timeouts: { try: 1000, total: 5000, grace: 0 },
+    importance: request => request.headers.authorization === undefined ? 0 : 1,
+    deadline: { header: 'x-request-timeout', send: true }
+  })
   // Parts that are kept apart fit together, and constant ones too.
   const health: HealthOptions = { type: 'tcp', port: 9000 }
   const tls: TlsOptions = { rejectUnauthorized: false }
@@ -90,6 +107,8 @@ export async function asks (name: string): Promise<string> {
   users.add({ url: 'http://c' })
   users.drain('http://c', false)
   await users.remove('http://c')
+  const { inFlight, streams, waiting } = users.load
+  app.log.info([inFlight, streams, waiting])
   const snapshots: readonly TargetSnapshot[] = users.targets
   const health: Health | undefined = snapshots[0]?.health
   const faults: number = snapshots.reduce((sum, { counters }) => sum + counters.faults, 0)
@@ -104,6 +123,26 @@ export const observer: Observer = {
   settled (target, outcome) { if (isFault(outcome)) app.log.warn({ target: target.url, kind: outcome.kind }) },
   healthChanged (target, was, reason) { app.log.info({ target: target.url, was, now: target.health, reason }) }
 }
+
+export const retries: RetryOptions = { statuses: [503], methods: ['GET'], budget: false }
+export const hedges: HedgeOptions[] = [{ delay: 50 }, { percentile: 0.99 }]
+export const limits: LimitOptions = { connections: 10, streams: 100, queue: 0, queueTimeout: 0, adaptive: true }
+export const slowStart: SlowStartOptions = { window: 5000, minimum: 0.2, aggression: 2 }
+export const affinity: AffinityOptions = { cookie: 'route', secret: 'x', path: '/', domain: 'a.test', maxAge: 60, httpOnly: true, secure: true, sameSite: 'none' }
+export const deadline: DeadlineOptions = { header: 'grpc-timeout', minimum: 10 }
+export const factory: BreakerFactory = clock => {
+  let last = clock.now()
+  const breaker: Breaker = {
+    record (outcome) {
+      last = clock.now()
+      return isFault(outcome)
+    },
+    reset () { last = 0 }
+  }
+  app.log.info(last)
+  return breaker
+}
+export const breaker: BreakerOptions = { faults: ['unsent', 503, '500-599'], breaker: factory, ejection: 1000, maxEjection: 5000 }
 
 /** Every kind of outcome has a branch, and fields of its own. */
 export function tell (outcome: Outcome): string {
