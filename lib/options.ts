@@ -332,7 +332,7 @@ function shortConfiguration (options: ShortOptions): Configuration {
   const websocketPool = `${poolName}:websocket`
   const websocketTarget = targetConfig(httpUrl(wsUpstream), 'wsUpstream').url + base
   return {
-    pools: [...pools, { name: websocketPool, path: '', options: { ...pool, targets: [websocketTarget] } }],
+    pools: [...pools, { name: websocketPool, path: '', options: { ...pool, affinity: undefined, targets: [websocketTarget] } }],
     routes: [{ path: '', options: { ...route, pool: poolName, websocketPool } }]
   }
 }
