@@ -26,11 +26,17 @@ export async function reconnected (target: Target, { clock, tls, interval, timeo
   while (!signal.aborted) {
     await sleep(clock, jittered(clock, interval, JITTER), signal)
     if (signal.aborted) return false
+    // A signal for each: a socket never lets go of the one that it was made with.
+    const attempt = new AbortController()
+    const onAbort = (): void => { attempt.abort(signal.reason) }
+    signal.addEventListener('abort', onAbort)
     try {
-      await connectOnce(target, clock, { port: undefined, tls, timeout }, signal)
+      await connectOnce(target, clock, { port: undefined, tls, timeout }, attempt.signal)
       return !signal.aborted
     } catch {
       // Not yet.
+    } finally {
+      signal.removeEventListener('abort', onAbort)
     }
   }
   return false
