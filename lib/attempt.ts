@@ -84,6 +84,8 @@ export class Attempt implements Handler, Carried {
   /** A final head that is held back until its body is whole. */
   #held: Head | undefined
   #chunks: Buffer[] = []
+  /** The last byte of the request has been handed over. */
+  #complete = false
   #answer: Answered | undefined
   /** Of `try`. */
   #cancelTry: () => void = nothing
@@ -201,13 +203,15 @@ export class Attempt implements Handler, Carried {
   }
 
   onBodySent (chunk: unknown): void {
+    if (this.#cancelTimer === nothing) this.#watchHead()
     const { handler } = this.#owner
     if (handler.onBodySent !== undefined) this.#guarded(() => handler.onBodySent?.(chunk))
   }
 
   onRequestSent (): void {
-    const { clock, headers } = this.#settings
-    if (headers > 0 && this.#state === 'sent') this.#cancelTimer = clock.after(headers, () => { this.#giveUp(new errors.HeadersTimeoutError()) })
+    this.#complete = true
+    this.#cancelTimer()
+    this.#watchHead()
     const { handler } = this.#owner
     if (handler.onRequestSent !== undefined) this.#guarded(() => handler.onRequestSent?.())
   }
@@ -260,6 +264,21 @@ export class Attempt implements Handler, Carried {
   #becomeStream (): void {
     this.#endStream = this.target.stream()
     this.#owner.becameStream()
+  }
+
+  /**
+   * Ends the attempt when no answer begins. It is waited for from the end of the request on, and before that only while the
+   * target does not read: a client may take all the time that it needs.
+   */
+  #watchHead (): void {
+    const { clock, headers } = this.#settings
+    if (headers === 0 || this.#state !== 'sent') return
+    const before = this.connection?.progress
+    this.#cancelTimer = clock.after(headers, () => {
+      const { progress, unwritten = false } = this.connection ?? {}
+      if (unwritten ? progress !== before : !this.#complete) this.#watchHead()
+      else this.#giveUp(new errors.HeadersTimeoutError())
+    })
   }
 
   #watch (ms: number): void {

@@ -55,6 +55,12 @@ export class Connection extends Client {
   /** Whether that request has been written to a socket that had been idle, only just, and not a byte has come back. */
   get stale (): boolean { return this.#wire?.stale ?? this.#wasStale }
 
+  /** Bytes that have left, or nearly so; only how it grows means anything. */
+  get progress (): number { return this.#wire?.progress ?? 0 }
+
+  /** Whether some of what was written waits to leave. */
+  get unwritten (): boolean { return this.#wire?.unwritten === true }
+
   /** A request is about to be written. */
   begin (): void {
     this.#wasStale = false
@@ -118,6 +124,12 @@ class Wire {
 
   /** Whether some of what was written has not left, or never will. */
   get unwritten (): boolean { return this.#writeError !== undefined || this.#socket.writableLength > 0 }
+
+  /** What is in the queue of the system's library counts as written for Node. */
+  get progress (): number {
+    const { writeQueueSize = 0 } = (this.#socket as { _handle?: { writeQueueSize?: number } | null })._handle ?? {}
+    return this.#socket.bytesWritten - this.#socket.writableLength - writeQueueSize
+  }
 
   /** See `Connection`. */
   get stale (): boolean {

@@ -38,7 +38,7 @@ for (const [what, { url, code }] of Object.entries(UNSENT)) {
     const bad = await url(t)
     const good = await named(t, 'good')
     const seen: Array<ReadonlyArray<{ target: string, outcome: string, code: unknown }>> = []
-    const { app, request } = await gateway(t, { name: 'pool', policy: 'first', targets: [bad, good.url], timeouts: { connect: code === 'UND_ERR_CONNECT_TIMEOUT' ? 150 : 10_000 } }, {
+    const { app, request } = await gateway(t, { name: 'pool', policy: 'first', breaker: false, targets: [bad, good.url], timeouts: { connect: code === 'UND_ERR_CONNECT_TIMEOUT' ? 150 : 10_000 } }, {
       before: app => app.addHook('onResponse', async ({ attempts }) => {
         seen.push(attempts.map(({ target, outcome, error }) => ({ target, outcome, code: (error as NodeJS.ErrnoException | undefined)?.code })))
       })

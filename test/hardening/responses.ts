@@ -16,7 +16,8 @@ export function assertRows (rows: readonly Row[]): void {
         }
         connection.end()
       })
-      const { app, port, log } = await gateway(t, { name: 'pool', targets: [upstream.url] })
+      // A connection that ends without a byte may have gone stale, and would be asked for once more.
+      const { app, port, log } = await gateway(t, { name: 'pool', retries: 0, targets: [upstream.url] })
       const ask = async (method: string, target: string): Promise<RawResponse | string> => {
         const client = await rawClient(t, port)
         await client.send(`${method} ${target} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n`)
