@@ -114,8 +114,8 @@ export class Attempt implements Handler, Carried {
   get age (): number { return this.#settings.clock.now() - this.#started }
 
   /** Gives the attempt up because nobody wants its answer any more. */
-  cancel (error: Error): void {
-    this.#settle({ kind: 'aborted', error })
+  cancel (error: Error, outrun = false): void {
+    this.#settle({ kind: 'aborted', error, ...(outrun ? { outrun } : undefined) })
     this.#abort?.(error)
   }
 

@@ -137,6 +137,8 @@ export class ClientConnections {
     if (this.#linger === undefined || socket.destroyed) return
     const { bytesRead } = socket
     use.cancel()
-    use.cancel = this.#clock.after(this.#linger, () => { if (socket.bytesRead === bytesRead) socket.destroy() })
+    const end = (): void => { if (socket.bytesRead === bytesRead) socket.destroy() }
+    // When the process was busy, what has come in time has not been read yet: timers go first.
+    use.cancel = this.#clock.after(this.#linger, () => { use.cancel = this.#clock.after(0, end) })
   }
 }

@@ -91,11 +91,12 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   #active: readonly Attempt[] = []
   /** The one whose answer is passed on. */
   #winner: Attempt | undefined
-  /** Further attempts so far, without hedges. */
+  /** Further attempts so far, without hedges and those for stale connections. */
   #moves = 0
+  #staleMoves = 0
   /** Milliseconds before the next one. */
   #delay = 0
-  /** A target has been asked a second time, which is done once. */
+  /** A target has been asked a second time after its `Retry-After`, which is done once. */
   #askedAgain = false
   /** A connection was found closed: others that idle are not to be relied on. */
   #distrustsIdle = false
@@ -198,7 +199,10 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     // Were the slowest not to count, the percentile would sink with every hedge that pays off.
     const [first] = this.#active
     if (first !== undefined && first !== attempt) this.#settings.hedge?.answered(first.age)
-    for (const other of this.#active) if (other !== attempt) other.cancel(new Error('another target answered first'))
+    for (const other of this.#active) {
+      // Only who was asked earlier has been outrun.
+      if (other !== attempt) other.cancel(new Error('another target answered first'), other === first && !other.answered)
+    }
     return true
   }
 
@@ -243,25 +247,27 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   /** Whether a further attempt is made after `outcome`. It is paid for here, and has to be made when the answer is yes. */
   #decideToMoveOn (target: Target, outcome: Outcome): boolean {
     const { clock, retry, selection } = this.#settings
-    if (this.#moves >= retry.max || !this.#mayRepeat(outcome)) return false
     const stale = outcome.kind === 'failed' && outcome.stale === true
+    // A stale connection has reached nobody, and is no attempt that a target should have answered.
+    const used = stale ? this.#staleMoves >= STALE_LIMIT || retry.max === 0 : this.#moves >= retry.max
+    if (used || !this.#mayRepeat(outcome)) return false
     let delay = outcome.kind === 'unsent' || stale ? 0 : backoff(this.#moves + 1, retry.backoff, clock.random())
     let again = false
     if (!selection.hasUntried(this.#tried, outcome.kind !== 'answered', this.#stream)) {
-      if (this.#askedAgain) return false
       const spare = outcome.kind === 'answered' ? outcome.spare ?? 0 : 0
-      if (spare > 0 && spare <= retry.retryAfter) delay = spare
-      else if (!stale) return false
+      if (!stale && (this.#askedAgain || spare === 0 || spare > retry.retryAfter)) return false
+      if (!stale) delay = spare
       again = true
     }
     if (clock.now() + delay >= this.#deadline) return false
     // What was never sent, or reached nobody, is no more load for anyone than a request that is sent once.
     if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) return false
     if (again) {
-      this.#askedAgain = true
+      if (!stale) this.#askedAgain = true
       this.#tried.splice(this.#tried.indexOf(target), 1)
     }
-    this.#moves++
+    if (stale) this.#staleMoves++
+    else this.#moves++
     this.#delay = delay
     return true
   }
@@ -350,6 +356,12 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     this.#settings.ended(this)
   }
 }
+
+/**
+ * How often a request that found its connection stale is sent again for that. The next one is on a new connection, but while it is
+ * made another request may use it first, and its server let go of it again.
+ */
+const STALE_LIMIT = 3
 
 /** What a hedge takes its first attempt for: sent, and no answer. */
 const HEDGED: Outcome = { kind: 'failed', error: new Error('no answer yet') }

@@ -26,8 +26,13 @@ export type Outcome =
   }
   /** Part of the answer was passed on, then it broke off. Too late for anything but to cut the client off too. */
   | { readonly kind: 'broken', readonly error: Error }
-  /** Whoever asked went away. Says nothing about the target. */
-  | { readonly kind: 'aborted', readonly error: Error }
+  /** Whoever asked went away. Says nothing about the target, unless it was outrun. */
+  | {
+    readonly kind: 'aborted'
+    readonly error: Error
+    /** Unanswered for so long that another target, which was asked later, has answered first. */
+    readonly outrun?: boolean
+  }
 
 /** A target's state. `trial` lets one request at a time through after an ejection. */
 export type Health = 'up' | 'down' | 'trial' | 'draining'

@@ -3,7 +3,7 @@ import type { TlsSettings } from '../connector.js'
 import type { Outcome } from '../outcome.js'
 import type { Target } from '../target.js'
 import { Ejection, type EjectionSettings } from './ejection.js'
-import type { Breaker, BreakerFactory, FaultRule } from './passive.js'
+import { isOutrun, type Breaker, type BreakerFactory, type FaultRule } from './passive.js'
 import { reconnected } from './reconnect.js'
 
 /** Passive health, checked and complete. */
@@ -65,7 +65,7 @@ export class Ejector {
     // Begun before the latest ejection, or before its end: that has been judged.
     if (this.#stopped || era !== standing.era) return
     if (standing.ejected) {
-      if (!this.#settings.isFault(outcome)) {
+      if (!this.#settings.isFault(outcome) && !isOutrun(outcome)) {
         if (outcome.kind === 'answered') this.#restore(target)
       } else if (target.health === 'trial') {
         this.#eject(target, outcome)

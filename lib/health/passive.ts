@@ -28,7 +28,7 @@ export interface FailureRateSettings {
 }
 
 /**
- * Ejects after `limit` faults in a row, whatever the time between them. It finds a target that fails altogether soon and
+ * Ejects after `limit` faults in a row, whatever the time between them, or as many hedges that were faster. It finds a target that fails altogether soon and
  * is blind to one that fails now and then: at half of the requests it takes 62 on average to see five in a row, at a
  * fifth 3,905. Once there, each further fault says so again: an ejection that was not possible may be by then.
  */
@@ -37,13 +37,21 @@ export function consecutiveFaults (limit: number, isFault: FaultRule): BreakerFa
     let faults = 0
     return {
       record (outcome) {
-        if (isFault(outcome)) return ++faults >= limit
+        if (isFault(outcome) || isOutrun(outcome)) return ++faults >= limit
         if (outcome.kind === 'answered') faults = 0
         return false
       },
       reset () { faults = 0 }
     }
   }
+}
+
+/**
+ * Whether a hedge was faster. Once in a while that is what hedges are for, and no fault; but of a target that has stopped nothing
+ * else is ever seen, since its attempts are cancelled before any timeout.
+ */
+export function isOutrun (outcome: Outcome): boolean {
+  return outcome.kind === 'aborted' && outcome.outrun === true
 }
 
 /** Ejects at a fault that makes them `share` of the requests in the window, if there are enough of those to judge by. */

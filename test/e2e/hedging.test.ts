@@ -39,3 +39,14 @@ t.test('a client that leaves cancels both', async t => {
   await until(() => open === 0)
   t.match(app.upstreams['pool']?.targets, [1, 2].map(() => ({ inFlight: 0, counters: { aborted: 1, faults: 0 } })))
 })
+
+t.test('a target that has stopped is outrun by every hedge, and is ejected for it', async t => {
+  const stopped = await upstream(t, () => {})
+  const fast = await named(t, 'fast')
+  const { app, request } = await gateway(t, { name: 'pool', targets: [stopped.url, fast.url], policy: 'first', hedge: { delay: 10 } })
+  for (let i = 0; i < 5; i++) {
+    t.equal(app.upstreams['pool']?.targets[0]?.health, 'up')
+    await (await request('/')).body.dump()
+  }
+  t.match(app.upstreams['pool']?.targets[0], { health: 'down', reason: 'ejected: another target answered first', counters: { aborted: 5, faults: 0 } })
+})

@@ -190,3 +190,13 @@ t.test('with an empty list nothing is a fault', async t => {
   const rule = faultRule([])
   for (const outcome of [well, bad, failed, aborted, stale, { kind: 'unsent', error } as const, { kind: 'broken', error } as const]) t.equal(rule(outcome), false)
 })
+
+t.test('hedges that were faster, as many in a row, are told from a client that left', async t => {
+  const breaker = consecutiveFaults(3, faultRule(['unsent', 'failed', 'broken']))(new VirtualClock())
+  const outrun: Outcome = { kind: 'aborted', error: new Error('outrun'), outrun: true }
+  const left: Outcome = { kind: 'aborted', error: new Error('left') }
+  t.same([outrun, left, outrun, left, left].map(outcome => breaker.record(outcome)), [false, false, false, false, false])
+  t.equal(breaker.record(outrun), true)
+  breaker.reset()
+  t.same([outrun, outrun, { kind: 'answered', status: 200, latency: 1 } as const, outrun, outrun].map(outcome => breaker.record(outcome)), [false, false, false, false, false])
+})
