@@ -7,7 +7,7 @@
 import { createServer } from 'node:http'
 
 /** As UpstreamConfig in upstream.ts has it; times in milliseconds. */
-const { port = 0, name = 'upstream', status = 200, takes = [4, 16], capacity = Infinity, retryAfter, keepAlive = 120_000, resets = 0, stalls = 0, deaf = false } =
+const { port = 0, name = 'upstream', status = 200, takes = [4, 16], capacity = Infinity, retryAfter, keepAlive = 120_000, linger = 0, resets = 0, stalls = 0, deaf = false } =
   JSON.parse(process.argv[2] ?? '{}')
 
 /** An upstream that is deaf ends by itself after so long: it could not be told to. */
@@ -57,7 +57,8 @@ function answer (response) {
     'content-length': Buffer.byteLength(body),
     'x-upstream': name,
     ...retryAfter !== undefined && { 'retry-after': String(retryAfter) },
-    ...stopping && { connection: 'close' }
+    ...stopping && { connection: 'close' },
+    ...stopping && linger > 0 && { 'x-upstream-drain': '1' }
   })
   response.end(body)
 }
@@ -81,7 +82,8 @@ process.on('message', ({ id }) => { process.send?.({ id, value: { inFlight, seen
 /** As a rolling restart should be: no new connections, no idle ones, and what has begun is finished. */
 process.on('SIGTERM', () => {
   stopping = true
-  server.close(() => { process.exit() })
+  // Told in time, a gateway sends nothing more that could cross the end of a connection.
+  setTimeout(() => { server.close(() => { process.exit() }) }, linger)
 })
 // Ctrl-C reaches the whole process group; the parent decides when its upstreams end.
 for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})

@@ -16,6 +16,11 @@ export interface UpstreamConfig {
    * that nobody ordered.
    */
   readonly keepAlive?: number
+  /**
+   * Asked to end, it goes on serving for so long, and asks gateways to be drained meanwhile. Default: 0, as Node's `server.close()`
+   * does it: idle connections are ended at once.
+   */
+  readonly linger?: number
   /** Share of requests that are answered with a reset, 0 to 1. Default: 0. */
   readonly resets?: number
   /** Share of requests that are never answered, 0 to 1. Default: 0. */

@@ -7,11 +7,11 @@ import { percentile } from '../tally.js'
 
 /** Each upstream serves so many at a time, and each of them in so many milliseconds. */
 const SLOTS = 10
-const SERVICE = 50
+const SERVICE = 100
 const UPSTREAMS = ['a', 'b']
 const CAPACITY = UPSTREAMS.length * SLOTS * 1000 / SERVICE
 
-const QUEUE = 50
+const QUEUE = 25
 const QUEUE_TIMEOUT = 200
 const REFUSED_WITHIN = 20
 
