@@ -80,8 +80,9 @@ t.test('whatever targets and clients do, every request ends, every attempt is ac
   await until(() => pool?.targets.every(target => target.inFlight === 0) === true, 20_000)
   t.equal(pool?.targets.reduce((sum, { counters }) => sum + counters.attempts, 0), outcomes.length)
   t.equal(requests.reduce((sum, { attempts }) => sum + attempts.length, 0), outcomes.length)
-  t.equal(requests.filter(({ attempts }) => attempts.length > 3).length, 0)
-  t.equal(requests.filter(({ attempts }) => new Set(attempts.map(({ target }) => target)).size !== attempts.length).length, 0, 'nobody was asked twice')
+  // Three, and as many again for connections that had gone stale; only these may go to the same target once more.
+  t.equal(requests.filter(({ attempts }) => attempts.length > 6).length, 0)
+  t.equal(requests.filter(({ attempts }) => attempts.length <= targets.length + 1 && new Set(attempts.map(({ target }) => target)).size !== attempts.length).length, 0, 'nobody was asked twice')
   const repeated = requests.filter(({ method, attempts }) => ['POST', 'PATCH'].includes(method) && attempts.slice(0, -1).some(({ outcome }) => outcome !== 'unsent'))
   t.equal(repeated.length, 0, 'no POST and no PATCH was sent twice')
   const continued = requests.filter(({ attempts }) => attempts.slice(0, -1).some(({ outcome }) => outcome === 'broken' || outcome === 'aborted'))
