@@ -103,8 +103,10 @@ t.test('a request that fails in one tier is answered by the next', async t => {
   await first.kill()
   for (let i = 0; i < 10; i++) t.match(await ask(gate, '/', { method: 'POST', body: 'x' }), { status: 200, name: 'standby' })
   await named(t, 'first', first.port)
+  // Half of its tier is up with it: that is 70 % of the traffic.
   poolIn(gate).add(`${first.url}/again`)
-  t.equal((await ask(gate, '/')).name, 'first')
+  const names = await Promise.all(Array.from({ length: 40 }, async () => (await ask(gate, '/')).name))
+  t.ok(names.includes('first'), names.join(' '))
 })
 
 t.test('a tier whose targets are all full is passed over', async t => {
