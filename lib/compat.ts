@@ -140,7 +140,7 @@ export const movedProperties = (schemas: { readonly tls: object, readonly connec
         connect: schemas.tls,
         tls: schemas.tls,
         ...mapped({
-          connections: 'there is no limit to the connections of a target',
+          connections: 'limits.connections is the limit of a target',
           ...every(['keepAliveTimeout', 'keepAliveMaxTimeout', 'keepAliveTimeoutThreshold'],
             'an idle connection is kept as long as its upstream says, and a request that finds it closed is sent again'),
           ...every(['proxy', 'uri'], 'targets are connected to directly'),

@@ -57,7 +57,7 @@ t.test('what is not taken is refused with what to write instead', async t => {
 })
 
 t.test('options of undici are taken where there is a word for them, once', async t => {
-  const unlimited = 'there is no limit to the connections of a target, must be left out'
+  const unlimited = 'limits.connections is the limit of a target, must be left out'
   await refuses(t, { upstream, undici: { connections: 5 } }, `undici.connections: ${unlimited}`)
   await refuses(t, { upstream, undici: { maxHeaderSize: 5 } }, 'undici.maxHeaderSize: the pool makes its own connections, with its timeouts and tls, must be left out')
   await refuses(t, { upstream, undici: { headersTimeout: -1 } }, 'undici.headersTimeout: -1, must be >= 0')
