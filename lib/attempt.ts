@@ -5,7 +5,7 @@ import { isRefused } from './errors.js'
 import type { Carried, Connection } from './connection.js'
 import type { Handler, Trailers } from './handler.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
-import type { Clock } from './clock.js'
+import { noTimer, type Clock } from './clock.js'
 import { retryAfter } from './retry-after.js'
 import type { Target } from './target.js'
 
@@ -88,10 +88,10 @@ export class Attempt implements Handler, Carried {
   #complete = false
   #answer: Answered | undefined
   /** Of `try`. */
-  #cancelTry: () => void = nothing
+  #cancelTry: () => void = noTimer
   /** Of `headers` before the head of an answer, and of `idle` after it. */
-  #cancelTimer: () => void = nothing
-  #endStream: () => void = nothing
+  #cancelTimer: () => void = noTimer
+  #endStream: () => void = noTimer
   /** When the last piece came. */
   #active = 0
   /** The reader has asked to wait, and is to blame for the silence. */
@@ -203,7 +203,7 @@ export class Attempt implements Handler, Carried {
   }
 
   onBodySent (chunk: unknown): void {
-    if (this.#cancelTimer === nothing) this.#watchHead()
+    if (this.#cancelTimer === noTimer) this.#watchHead()
     const { handler } = this.#owner
     if (handler.onBodySent !== undefined) this.#guarded(() => handler.onBodySent?.(chunk))
   }
@@ -379,8 +379,6 @@ export class Attempt implements Handler, Carried {
     this.#owner.settled(this, outcome)
   }
 }
-
-function nothing (): void {}
 
 /** Whether the connection itself ended, rather than what was on it being wrong. */
 function isLost (error: Error): boolean {

@@ -42,3 +42,6 @@ export async function sleep (clock: Clock, ms: number, signal: AbortSignal): Pro
 export function jittered (clock: Clock, ms: number, jitter: number): number {
   return ms * (1 + jitter * (2 * clock.random() - 1))
 }
+
+/** Cancels nothing: for where there may be a timer to cancel, and is none yet. */
+export function noTimer (): void {}

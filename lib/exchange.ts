@@ -3,7 +3,7 @@ import type { Admission, Entrant } from './admission.js'
 import { Attempt, type Answered, type AttemptOwner, type AttemptSettings } from './attempt.js'
 import { requestBody, type RequestBody } from './body.js'
 import type { RetryBudget } from './budget.js'
-import type { Clock } from './clock.js'
+import { noTimer, type Clock } from './clock.js'
 import { formatDeadline } from './deadline.js'
 import { DeadlineError, NoTargetError, toGatewayError, TooManyStreamsError } from './errors.js'
 import type { Handler } from './handler.js'
@@ -79,7 +79,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   readonly #body: RequestBody
   /** When everything has to be over, by the clock; Infinity without a limit. */
   #deadline = Infinity
-  #cancelDeadline: () => void = nothing
+  #cancelDeadline: () => void = noTimer
   /** Counted as a stream and not as a request. */
   #stream: boolean
   /** What is being passed on has no end in sight. */
@@ -100,8 +100,8 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   #askedAgain = false
   /** A connection was found closed: others that idle are not to be relied on. */
   #distrustsIdle = false
-  #cancelRetry: () => void = nothing
-  #cancelHedge: () => void = nothing
+  #cancelRetry: () => void = noTimer
+  #cancelHedge: () => void = noTimer
   #phase: 'waiting' | 'deciding' | 'passing' | 'over' = 'waiting'
 
   constructor (settings: ExchangeSettings, options: ExchangeOptions, handler: Handler) {
@@ -365,8 +365,6 @@ const STALE_LIMIT = 3
 
 /** What a hedge takes its first attempt for: sent, and no answer. */
 const HEDGED: Outcome = { kind: 'failed', error: new Error('no answer yet') }
-
-function nothing (): void {}
 
 function acceptsEvents (headers: RequestHeaders): boolean {
   return /^\s*text\/event-stream\s*(?:[;,]|$)/i.test(headerValue(headers, 'accept') ?? '')

@@ -134,9 +134,12 @@ export const limitProperties = {
   adaptive: { if: isObject, then: object(adaptiveProperties), else: rule('true, false or an object', value => typeof value === 'boolean') }
 } satisfies Record<keyof LimitOptions, object>
 
+/** Too long to be guessed. */
+const isLongText = isText(/^.{16,}$/s)
+
 export const affinityProperties = {
   cookie: rule('the name of a cookie', isText(/^[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
-  secret: rule('a text of 16 characters or more, or a list of them', value => isText(/^.{16,}$/s)(value) || (Array.isArray(value) && value.length > 0 && value.every(isText(/^.{16,}$/s))), true),
+  secret: rule('a text of 16 characters or more, or a list of them', value => isLongText(value) || (Array.isArray(value) && value.length > 0 && value.every(isLongText)), true),
   path: rule("a path that begins with '/'", isText(/^\/[!-:<-~]*$/)),
   domain: rule('a host name', isText(/^\.?[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i)),
   maxAge: count,

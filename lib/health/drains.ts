@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import { noTimer, type Clock } from '../clock.js'
 import type { Target } from '../target.js'
 
 /** The longest, in milliseconds, that a target may have itself drained for; it may ask again. */
@@ -31,7 +31,7 @@ export class Drains {
       // Every answer may say so again; the one timer finds out when it is over.
       end.at = Math.max(end.at, at)
     } else {
-      this.#ends.set(target, { at, cancel: nothing })
+      this.#ends.set(target, { at, cancel: noTimer })
       this.#wait(target)
       this.#change(target, () => { target.standing.askedToDrain('answer', 'it asked to be drained') }, 'it asked to be drained')
     }
@@ -63,5 +63,3 @@ export class Drains {
     this.#change(target, () => { target.standing.askedToDrain('answer', undefined) }, 'it asked to be drained until now')
   }
 }
-
-function nothing (): void {}

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js'
+import { noTimer, type Clock } from '../clock.js'
 import type { TlsSettings } from '../connector.js'
 import type { Outcome } from '../outcome.js'
 import type { Target } from '../target.js'
@@ -97,7 +97,7 @@ export class Ejector {
     let judged = this.#judged.get(target)
     if (judged === undefined) {
       const { clock, breaker, ejection } = this.#settings
-      judged = { breaker: breaker(clock), ejection: new Ejection(clock, ejection), cancel: nothing }
+      judged = { breaker: breaker(clock), ejection: new Ejection(clock, ejection), cancel: noTimer }
       this.#judged.set(target, judged)
     }
     return judged
@@ -140,7 +140,7 @@ export class Ejector {
   #restore (target: Target): void {
     const judged = this.#of(target)
     judged.cancel()
-    judged.cancel = nothing
+    judged.cancel = noTimer
     judged.breaker.reset()
     judged.ejection.recovered()
     this.#settings.change(target, () => { target.standing.restore() }, 'it answers again')
@@ -151,5 +151,3 @@ function describe (outcome: Outcome): string {
   if (outcome.kind === 'answered') return `status ${outcome.status}`
   return outcome.error.message || (outcome.error as NodeJS.ErrnoException).code || outcome.kind
 }
-
-function nothing (): void {}
