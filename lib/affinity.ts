@@ -43,8 +43,23 @@ export function cookieAttributes ({ path = '/', domain, maxAge, httpOnly = true,
 /** Bytes of a MAC that are kept. Half of SHA-256 is what RFC 2104 §5 asks for at least, and nobody guesses it. */
 const MAC_BYTES = 16
 
+/** That many bytes in base64url. */
+const VALUE_LENGTH = 22
+
 /** MACs are made once per target. Targets come and go where discovery finds them: so many may be kept before all are made anew. */
 const MOST_KEPT = 10_000
+
+/** Characters of a value by which it is looked up; the other half is still more than anybody guesses, and compared in constant time. */
+const LOOKED_UP_BY = 11
+
+/** What a value may stand for. */
+export interface Addressed { readonly url: string }
+
+/** A client's word on the target that it belongs to. */
+export interface Belonging {
+  /** That target, if it is among these. O(1), once a list is known; a list must never be changed in place. */
+  find<T extends Addressed> (targets: readonly T[]): T | undefined
+}
 
 /**
  * Cookies that name a target to the gateway and to nobody else.
@@ -59,6 +74,10 @@ export class Affinity {
   readonly cookie: string
   /** By URL, one for each secret. */
   readonly #macs = new Map<string, readonly Buffer[]>()
+  /** By the beginning of each value that stands for one of a list. */
+  readonly #indexes = new WeakMap<readonly Addressed[], ReadonlyMap<string, Addressed>>()
+  /** What a client has sent, to be compared. */
+  readonly #given = Buffer.alloc(VALUE_LENGTH)
 
   constructor (settings: AffinitySettings) {
     this.#settings = settings
@@ -73,16 +92,36 @@ export class Affinity {
   /** Whether a client's value, which may be anything, stands for this target. Takes as long for one that is nearly right. */
   matches (value: string, url: string): boolean {
     // As text and not as bytes: in base64 the last character can be written in several ways.
-    if (!/^[\w-]{22}$/.test(value)) return false
-    const given = Buffer.from(value, 'latin1')
+    if (!isValue(value)) return false
+    this.#given.write(value, 'latin1')
     let found = false
-    for (const mac of this.#macsOf(url)) found = timingSafeEqual(mac, given) || found
+    for (const mac of this.#macsOf(url)) found = timingSafeEqual(mac, this.#given) || found
     return found
+  }
+
+  /** What a client's value, which may be anything, says. */
+  belonging (value: string): Belonging | undefined {
+    if (!isValue(value)) return undefined
+    return {
+      find: targets => {
+        const found = this.#indexOf(targets).get(value.slice(0, LOOKED_UP_BY))
+        return found !== undefined && this.matches(value, found.url) ? found : undefined
+      }
+    }
   }
 
   /** A whole `Set-Cookie` that keeps a client with this target. */
   setCookie (url: string): string {
     return `${this.#settings.cookie}=${this.idOf(url)}${this.#settings.attributes}`
+  }
+
+  #indexOf<T extends Addressed> (targets: readonly T[]): ReadonlyMap<string, T> {
+    let index = this.#indexes.get(targets) as ReadonlyMap<string, T> | undefined
+    if (index === undefined) {
+      index = new Map(targets.flatMap(target => this.#macsOf(target.url).map(mac => [mac.toString('latin1', 0, LOOKED_UP_BY), target] as const)))
+      this.#indexes.set(targets, index)
+    }
+    return index
   }
 
   #macsOf (url: string): readonly Buffer[] {
@@ -94,6 +133,10 @@ export class Affinity {
     }
     return macs
   }
+}
+
+function isValue (value: string): boolean {
+  return /^[\w-]{22}$/.test(value)
 }
 
 /** As the characters of base64url. */

@@ -10,6 +10,7 @@ import { tcpProbe } from './health/probes/tcp.js'
 import { hedging } from './hedge.js'
 import { Gradient2 } from './limits/gradient2.js'
 import { hash } from './policies/hash.js'
+import { ownPolicy } from './policies/own.js'
 import type { Policy } from './policy.js'
 import {
   POLICIES, type AffinityOptions, type BreakerOptions, type HealthOptions, type LimitOptions, type PolicyOption, type PoolOptions, type RetryOptions,
@@ -119,7 +120,7 @@ function makeAffinity ({ cookie, secret, ...attributes }: AffinityOptions): Affi
 }
 
 function makePolicy (option: PolicyOption, clock: Clock): Policy {
-  if (typeof option === 'function') return option
+  if (typeof option === 'function') return ownPolicy(option)
   if (typeof option === 'string') return POLICIES[option](clock)
   return hash(POLICIES[option.fallback ?? 'random'](clock))
 }

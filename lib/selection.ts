@@ -1,5 +1,5 @@
+import type { Belonging } from './affinity.js'
 import type { Clock } from './clock.js'
-import { PolicyError } from './errors.js'
 import type { Pick, Policy } from './policy.js'
 import { Part } from './slow-start.js'
 import type { Target } from './target.js'
@@ -25,8 +25,8 @@ export interface SelectionSettings {
 
 /** What a request may say besides what its policy goes by. */
 export interface Choice extends Pick {
-  /** Whether the target with this URL is the one that the client belongs to. */
-  readonly stick?: ((url: string) => boolean) | undefined
+  /** Who the client belongs to, or whether that is the target with this URL. */
+  readonly stick?: Belonging | ((url: string) => boolean) | undefined
   /** Whether it is a stream, for which limits of requests do not hold. */
   readonly stream?: boolean | undefined
 }
@@ -36,6 +36,8 @@ interface Group {
   readonly rotation: Rotation
   readonly targets: readonly Target[]
   readonly share: number
+  /** The sum of their weights. */
+  readonly weight: number
 }
 
 /** A policy, and how many picks it has been asked for. */
@@ -87,7 +89,7 @@ export class Selection {
     if (up === 0) {
       // Anybody may have recovered since we last heard of them. Newcomers too: there is nobody else.
       this.#panicking = staying.length > 0
-      this.#groups = staying.length === 0 ? [] : [{ rotation: this.#rotationOf(tiers[0]?.key ?? 0), targets: staying, share: 1 }]
+      this.#groups = staying.length === 0 ? [] : [{ rotation: this.#rotationOf(tiers[0]?.key ?? 0), targets: staying, share: 1, weight: sumOfWeights(staying) }]
       this.#others = []
     } else {
       this.#groups = this.#groupsOf(tiers)
@@ -123,7 +125,7 @@ export class Selection {
     // Less than its share is a wish: where there is nobody else, a target takes the request all the same.
     const target = this.#pickFrom(drawn, choice, tried, true) ?? this.#pickFrom(drawn, choice, tried, false)
     if (target !== undefined || !lastResort || this.#others.length === 0) return target
-    return this.#pick({ rotation: this.#rotationOf('others'), targets: this.#others, share: 0 }, choice, tried, false)
+    return this.#pick({ rotation: this.#rotationOf('others'), targets: this.#others, share: 0, weight: 0 }, choice, tried, false)
   }
 
   /** From the group whose turn it is, or else from the others in their order. */
@@ -139,28 +141,42 @@ export class Selection {
 
   /** @param inTurn whether a target may pass the request on to the others */
   #pick (group: Group, choice: Choice, tried: readonly Target[], inTurn: boolean): Target | undefined {
-    const { limited } = this.#settings
-    const { rotation } = group
-    let candidates = group.targets
-    if (tried.length > 0) candidates = candidates.filter(target => !tried.includes(target))
+    const { rotation, targets } = group
     if (inTurn) rotation.picks++
+    if (tried.length > 0) return this.#pickAmong(targets.filter(target => !tried.includes(target)), group, choice, inTurn)
+    const target = rotation.policy(targets, choice)
+    if (this.#takes(target, group, choice, inTurn)) return target
+    return this.#pickAmong(this.#without(target, targets, choice), group, choice, inTurn)
+  }
+
+  /** The same among some of a group. */
+  #pickAmong (some: readonly Target[], group: Group, choice: Choice, inTurn: boolean): Target | undefined {
+    let candidates = some
     while (candidates.length > 0) {
-      const target = asked(rotation.policy, candidates, choice)
-      if (limited && isFull(target, choice.stream)) {
-        candidates = candidates.filter(candidate => !isFull(candidate, choice.stream))
-        continue
-      }
-      if (!inTurn || target.standing.whole || target.takesTurn(this.#due(group, target))) return target
-      const others = candidates.filter(candidate => candidate !== target && !(limited && isFull(candidate, choice.stream)))
-      const whole = others.filter(({ standing }) => standing.whole)
-      // What one turns down is no reason to give another one more than its share.
-      candidates = whole.length > 0 ? whole : others
+      const target = group.rotation.policy(candidates, choice)
+      if (this.#takes(target, group, choice, inTurn)) return target
+      candidates = this.#without(target, candidates, choice)
     }
     return undefined
   }
 
+  #takes (target: Target, group: Group, choice: Choice, inTurn: boolean): boolean {
+    if (this.#settings.limited && isFull(target, choice.stream)) return false
+    return !inTurn || target.standing.whole || target.takesTurn(this.#due(group, target))
+  }
+
+  /** Who is left once a target did not take its turn, or was full. */
+  #without (target: Target, candidates: readonly Target[], { stream }: Choice): readonly Target[] {
+    const { limited } = this.#settings
+    if (limited && isFull(target, stream)) return candidates.filter(candidate => !isFull(candidate, stream))
+    const others = candidates.filter(candidate => candidate !== target && !(limited && isFull(candidate, stream)))
+    const whole = others.filter(({ standing }) => standing.whole)
+    // What one turns down is no reason to give another one more than its share.
+    return whole.length > 0 ? whole : others
+  }
+
   /** What being picked is worth to a target that gets less than its share: a turn, or a part of one when it is picked too often. */
-  #due ({ rotation, targets }: Group, target: Target): number {
+  #due ({ rotation, weight }: Group, target: Target): number {
     if (!this.#settings.followsLoad) return 1
     const { picks, parts } = rotation
     let part = parts.get(target)
@@ -168,13 +184,13 @@ export class Selection {
       part = new Part(picks)
       parts.set(target, part)
     }
-    return part.take(picks, target.weight / targets.reduce((sum, { weight }) => sum + weight, 0))
+    return part.take(picks, target.weight / weight)
   }
 
   /** The target that a client belongs to, unless it is gone, not well or full: then another takes over. */
-  #stuckTo (isOwn: (url: string) => boolean, stream: boolean | undefined): Target | undefined {
+  #stuckTo (stick: NonNullable<Choice['stick']>, stream: boolean | undefined): Target | undefined {
     for (const { targets } of this.#groups) {
-      const own = targets.find(({ url }) => isOwn(url))
+      const own = typeof stick === 'function' ? targets.find(({ url }) => stick(url)) : stick.find(targets)
       if (own !== undefined) return own.health === 'up' && !isFull(own, stream) ? own : undefined
     }
     return undefined
@@ -218,7 +234,7 @@ export class Selection {
       if (targets.length === 0) return []
       const share = capacity < 1 ? tier.capacity / capacity : Math.min(tier.capacity, left)
       left -= share
-      return [{ rotation: this.#rotationOf(tier.key), targets, share }]
+      return [{ rotation: this.#rotationOf(tier.key), targets, share, weight: sumOfWeights(targets) }]
     })
   }
 
@@ -259,13 +275,6 @@ function isFull (target: Target, stream: boolean | undefined): boolean {
   return stream === true ? target.exhausted : target.full
 }
 
-function asked (policy: Policy, candidates: readonly Target[], { key, attempt }: Pick): Target {
-  let target: Target
-  try {
-    target = policy(candidates, { key, attempt })
-  } catch (error) {
-    throw PolicyError('it threw', { cause: error })
-  }
-  if (!candidates.includes(target)) throw PolicyError('it returned something that is not one of the targets it was given')
-  return target
+function sumOfWeights (targets: readonly Target[]): number {
+  return targets.reduce((sum, { weight }) => sum + weight, 0)
 }

@@ -39,6 +39,8 @@ export class Standing {
   #startedAt: number | undefined
   /** Until when it is spared; undefined when it is not. */
   #sparedUntil: number | undefined
+  /** Whether it may have less than its share: what every pick asks first. */
+  #limited = false
   #era = 0
 
   constructor (clock: Clock, slowStart: SlowStartSettings | undefined) {
@@ -73,7 +75,7 @@ export class Standing {
 
   /** What it takes of the traffic that its weight stands for, 0 to 1. */
   get share (): number {
-    if (this.#startedAt === undefined && this.#sparedUntil === undefined) return 1
+    if (!this.#limited) return 1
     const now = this.#clock.now()
     let share = 1
     if (this.#startedAt !== undefined && this.#slowStart !== undefined) {
@@ -84,6 +86,7 @@ export class Standing {
       if (now < this.#sparedUntil) share = Math.min(share, SPARED_SHARE)
       else this.#sparedUntil = undefined
     }
+    this.#limited = this.#startedAt !== undefined || this.#sparedUntil !== undefined
     return share
   }
 
@@ -101,7 +104,7 @@ export class Standing {
   }
 
   /** Whether it takes every request that it is picked for. */
-  get whole (): boolean { return !this.#trial && this.share === 1 }
+  get whole (): boolean { return !this.#trial && (!this.#limited || this.share === 1) }
 
   /** The operator's word. */
   drain (drained: boolean): void { this.#drained = drained }
@@ -153,11 +156,14 @@ export class Standing {
   spare (ms: number): void {
     const time = ms === 0 ? SPARED_DEFAULT : Math.min(ms, SPARED_LIMIT)
     this.#sparedUntil = Math.max(this.#sparedUntil ?? 0, this.#clock.now() + time)
+    this.#limited = true
   }
 
   /** It is new, or has been away: where slow start is on, it gets its share little by little. */
   startSlowly (): void {
     this.#fresh = false
-    if (this.#slowStart !== undefined) this.#startedAt = this.#clock.now()
+    if (this.#slowStart === undefined) return
+    this.#startedAt = this.#clock.now()
+    this.#limited = true
   }
 }

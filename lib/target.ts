@@ -84,6 +84,19 @@ export interface TargetSnapshot {
   readonly counters: Readonly<TargetCounters>
 }
 
+/** undici's options for one attempt. */
+export interface Send extends Omit<Dispatcher.DispatchOptions, 'origin' | 'path'> {
+  path: string
+  /** Both are the target's to say. */
+  origin?: string | undefined
+  servername?: string | undefined
+}
+
+/** Is told of every change of what a target has in flight. */
+export interface LoadWatcher {
+  loadChanged (target: Target): void
+}
+
 /** How much the newest answer weighs in the smoothed latency. */
 const LATENCY_SHARE = 0.1
 
@@ -112,6 +125,8 @@ export class Target {
   #inFlight = 0
   #streams = 0
   #latency: number | undefined
+  /** Most pools need none. */
+  #loadWatchers: LoadWatcher[] | undefined
   /** Connections that were upgraded, and how to end each in good order. */
   readonly #held = new Map<Duplex, () => void>()
   /** When the time of upgraded connections is over; undefined while the target gets traffic. */
@@ -143,6 +158,13 @@ export class Target {
 
   /** Attempts begun and not yet settled. */
   get inFlight (): number { return this.#inFlight }
+
+  /** For as long as the target lives: whoever keeps targets in order of their load need not look at all of them. */
+  watchLoad (watcher: LoadWatcher): void { (this.#loadWatchers ??= []).push(watcher) }
+
+  #loadChanged (): void {
+    if (this.#loadWatchers !== undefined) for (const watcher of this.#loadWatchers) watcher.loadChanged(this)
+  }
 
   /** How many of them are streams. */
   get streams (): number { return this.#streams }
@@ -187,12 +209,14 @@ export class Target {
    */
   begin (): (outcome: Outcome) => void {
     this.#inFlight++
+    this.#loadChanged()
     this.#counters.attempts++
     let settled = false
     return outcome => {
       if (settled) return
       settled = true
       this.#inFlight--
+      this.#loadChanged()
       this.#counters[outcome.kind]++
       if (isFault(outcome)) this.#counters.faults++
       if (outcome.kind === 'answered') {
@@ -215,8 +239,12 @@ export class Target {
     for (const connection of this.#clients) connection.dropIdle()
   }
 
-  /** Sends on one of the target's connections; every one of undici's errors ends in `handler.onError`. */
-  dispatch (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  /**
+   * Sends on one of the target's connections; every one of undici's errors ends in `handler.onError`.
+   *
+   * @param send completed in place: a copy would cost more than all else that is done here
+   */
+  dispatch (send: Send, handler: Dispatcher.DispatchHandler): void {
     const { clock, timeouts, tls, limits } = this.#settings
     this.#connections ??= new UndiciPool(this.origin, {
       factory: (origin, options) => {
@@ -230,13 +258,11 @@ export class Target {
       headersTimeout: 0,
       bodyTimeout: 0
     })
-    this.#connections.dispatch({
-      ...options,
-      origin: this.origin,
-      path: joined(this.basePath, options.path),
-      // Without one undici goes by the request's Host, and would need a connection for each. The connector knows the right one.
-      ...{ servername: this.origin }
-    }, handler)
+    send.origin = this.origin
+    send.path = joined(this.basePath, send.path)
+    // Without one undici goes by the request's Host, and would need a connection for each. The connector knows the right one.
+    send.servername = this.origin
+    this.#connections.dispatch(send, handler)
   }
 
   /**

@@ -9,7 +9,7 @@ export class SlidingWindow {
   readonly #clock: Clock
   readonly #window: number
   readonly #start: number
-  readonly #counts: Float64Array
+  readonly #counts: number[]
   /** Number of the bucket that is being filled, from 0 at the start. */
   #current = 0
 
@@ -18,7 +18,8 @@ export class SlidingWindow {
     this.#clock = clock
     this.#window = window
     this.#start = clock.now()
-    this.#counts = new Float64Array(buckets)
+    // Not a typed array: those of more than 64 bytes are kept outside of the heap, at some hundred bytes each.
+    this.#counts = Array.from({ length: buckets }, () => 0)
   }
 
   add (n = 1): void {

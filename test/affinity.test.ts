@@ -92,3 +92,16 @@ t.test('more targets than are kept are known all the same', async t => {
   t.equal(made.idOf(A), first)
   t.equal(made.matches(first, A), true)
 })
+
+t.test('the target that a client belongs to is found in a list, and in no other', async t => {
+  const made = affinity()
+  const targets = [{ url: A }, { url: B }]
+  const value = made.idOf(B)
+  t.equal(made.belonging(value)?.find(targets), targets[1])
+  t.equal(made.belonging(value)?.find(targets), targets[1], 'again')
+  t.equal(made.belonging(value)?.find([{ url: A }]), undefined)
+  t.equal(made.belonging(affinity({ secrets: ['old'] }).idOf(A))?.find(targets), targets[0], 'by an older secret')
+  t.equal(made.belonging(affinity({ secrets: ['stolen'] }).idOf(A))?.find(targets), undefined)
+  for (const wrong of ['', value.slice(1), `${value}A`, `${value}\n`, 'ä'.repeat(22)]) t.equal(made.belonging(wrong), undefined)
+  t.equal(made.belonging(value.slice(0, 11) + made.idOf(A).slice(11))?.find(targets), undefined, 'the first half alone')
+})

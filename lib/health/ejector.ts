@@ -105,11 +105,18 @@ export class Ejector {
 
   #mayEject (target: Target, outcome: Outcome): boolean {
     const { members, maxEjected } = this.#settings
-    const others = members().filter(other => other !== target && !other.standing.withdrawn)
-    if (!others.some(({ health }) => health === 'up')) return false
-    if (outcome.kind === 'unsent') return true
-    const ejected = others.filter(({ standing }) => standing.ejected && !standing.unreachable).length
-    return ejected + 1 <= Math.max(1, Math.floor((others.length + 1) * maxEjected))
+    let others = 0
+    let up = false
+    let ejected = 0
+    for (const other of members()) {
+      const { standing } = other
+      if (other === target || standing.withdrawn) continue
+      others++
+      if (other.health === 'up') up = true
+      if (standing.ejected && !standing.unreachable) ejected++
+    }
+    if (!up) return false
+    return outcome.kind === 'unsent' || ejected + 1 <= Math.max(1, Math.floor((others + 1) * maxEjected))
   }
 
   #eject (target: Target, outcome: Outcome): void {

@@ -1,15 +1,24 @@
 import { at, type Policy } from '../policy.js'
 import type { Target } from '../target.js'
 
+/** How many keys are remembered along with their targets, a power of 2, and from how many targets on that is cheaper than to compare. */
+const REMEMBERED = 4096
+const WORTH_REMEMBERING = 64
+
 /**
  * Weighted rendezvous hashing: every target scores the key, the highest score wins (Thaler and Ravishankar, 1998;
  * weights as -w / ln(u), Schindelhauer and Schomaker, 2005). Removing a target moves only its own keys, and adding it
- * back brings exactly those back. Scores depend on URLs and keys alone, so all gateways agree. O(n).
+ * back brings exactly those back. Scores depend on URLs and keys alone, so all gateways agree. O(n) for a new key, two
+ * multiplications each, and a logarithm for each different weight; O(1) for most of those that come back.
  *
  * @param fallback picks for a request without a key
  */
 export function hash (fallback: Policy): Policy {
   const seeds = new WeakMap<Target, number>()
+  let known: readonly Target[] | undefined
+  let latest: readonly Target[] | undefined
+  let contests: readonly Contest[] = []
+  const recent = new Recent()
 
   function seedOf (target: Target): number {
     let seed = seeds.get(target)
@@ -20,13 +29,12 @@ export function hash (fallback: Policy): Policy {
     return seed
   }
 
-  return (targets, pick) => {
-    if (pick.key === undefined) return fallback(targets, pick)
-    const key = hashText(pick.key, 0x85ebca6b)
+  /** For a list that may have been made for this pick alone, without those that have been tried. */
+  function search (targets: readonly Target[], key: number): Target {
     let best = at(targets, 0)
     let highest = -Infinity
     for (const target of targets) {
-      const score = -target.weight / Math.log(unit(mix(key ^ seedOf(target))))
+      const score = scoreOf(target.weight, mix(key ^ seedOf(target)))
       if (score > highest) {
         highest = score
         best = target
@@ -34,6 +42,117 @@ export function hash (fallback: Policy): Policy {
     }
     return best
   }
+
+  function learn (targets: readonly Target[]): void {
+    known = targets
+    recent.clear()
+    const byWeight = new Map<number, number[]>()
+    targets.forEach(({ weight }, i) => {
+      const indexes = byWeight.get(weight)
+      if (indexes === undefined) byWeight.set(weight, [i])
+      else indexes.push(i)
+    })
+    contests = Array.from(byWeight, ([weight, indexes]) => new Contest(weight, indexes, Int32Array.from(indexes, i => seedOf(at(targets, i)))))
+  }
+
+  function winner (key: number): number {
+    let best = 0
+    let highest = -Infinity
+    for (const contest of contests) {
+      const index = contest.winner(key)
+      const score = contests.length === 1 ? 0 : contest.score
+      if (score > highest || (score === highest && index < best)) {
+        highest = score
+        best = index
+      }
+    }
+    return best
+  }
+
+  return (targets, pick) => {
+    if (pick.key === undefined) return fallback(targets, pick)
+    const key = hashText(pick.key, 0x85ebca6b)
+    if (targets !== known) {
+      const isNew = targets !== latest
+      latest = targets
+      if (isNew) return search(targets, key)
+      learn(targets)
+    }
+    if (targets.length < WORTH_REMEMBERING) return at(targets, winner(key))
+    let index = recent.get(key)
+    if (index < 0) recent.set(key, index = winner(key))
+    return at(targets, index)
+  }
+}
+
+/** Numbers by the hashes of the keys that were asked for last. Each has two places, so that two keys do not always drive each other out. */
+class Recent {
+  readonly #hashes = new Int32Array(REMEMBERED)
+  readonly #numbers = new Int32Array(REMEMBERED).fill(-1)
+
+  /** -1 for one that is not known, or not any more. */
+  get (hash: number): number {
+    const place = placeOf(hash)
+    if (this.#hashes[place] === hash) return this.#numbers[place] ?? -1
+    return this.#hashes[place + 1] === hash ? this.#numbers[place + 1] ?? -1 : -1
+  }
+
+  set (hash: number, number: number): void {
+    const place = placeOf(hash)
+    this.#hashes[place + 1] = this.#hashes[place] ?? 0
+    this.#numbers[place + 1] = this.#numbers[place] ?? -1
+    this.#hashes[place] = hash
+    this.#numbers[place] = number
+  }
+
+  clear (): void {
+    this.#numbers.fill(-1)
+  }
+}
+
+function placeOf (hash: number): number {
+  return mix(hash) & (REMEMBERED - 2)
+}
+
+const UPPER_BIT = -0x80000000
+
+/** Between targets of one weight: where the greatest hash is, the highest score is, so none has to be worked out. */
+class Contest {
+  readonly #weight: number
+  /** In the list of all targets. */
+  readonly #indexes: readonly number[]
+  readonly #seeds: Int32Array
+  #greatest = 0
+
+  constructor (weight: number, indexes: readonly number[], seeds: Int32Array) {
+    this.#weight = weight
+    this.#indexes = indexes
+    this.#seeds = seeds.map(first)
+  }
+
+  winner (key: number): number {
+    const seeds = this.#seeds
+    const begun = first(key)
+    let winner = 0
+    let greatest = UPPER_BIT
+    for (let i = 0; i < seeds.length; i++) {
+      // As a signed number, with the upper bit turned round: unsigned ones are slower.
+      const hash = finish(begun ^ (seeds[i] ?? 0)) ^ UPPER_BIT
+      if (hash > greatest) {
+        greatest = hash
+        winner = i
+      }
+    }
+    this.#greatest = greatest ^ UPPER_BIT
+    return this.#indexes[winner] ?? 0
+  }
+
+  /** Of the last winner. */
+  get score (): number { return scoreOf(this.#weight, this.#greatest) }
+}
+
+function scoreOf (weight: number, hash: number): number {
+  return -weight / Math.log(unit(hash))
 }
 
 /** FNV-1a over the UTF-16 units of a text, 32 bits. */
@@ -45,7 +164,16 @@ function hashText (text: string, seed: number): number {
 
 /** The finalizer of MurmurHash3: every bit of the input changes half of the output. */
 function mix (h: number): number {
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  return finish(first(h))
+}
+
+function first (h: number): number {
+  return h ^ (h >>> 16)
+}
+
+/** All but its first step, for which it is the same whether two numbers are combined by XOR before it or after. */
+function finish (h: number): number {
+  h = Math.imul(h, 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return h ^ (h >>> 16)
 }

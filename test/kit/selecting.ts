@@ -1,4 +1,5 @@
 /** A selection over targets that send nothing, on a clock of the test's own. */
+import { ownPolicy } from '../../lib/policies/own.js'
 import { POLICIES } from '../../lib/pool-options.js'
 import type { Policy } from '../../lib/policy.js'
 import { Selection, type SelectionSettings } from '../../lib/selection.js'
@@ -42,7 +43,7 @@ export function selecting (
   const newcomers = new Set<Target>()
   const selection = new Selection({
     clock,
-    policy: () => typeof policy === 'function' ? policy : POLICIES[policy](clock),
+    policy: () => typeof policy === 'function' ? ownPolicy(policy) : POLICIES[policy](clock),
     followsLoad: typeof policy === 'function' || policy === 'least-requests' || policy === 'p2c',
     panic: 0.5,
     zone: undefined,
