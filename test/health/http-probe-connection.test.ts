@@ -2,33 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { rawUpstream, until, upstream } from '../kit/index.js'
+import { until, upstream } from '../kit/index.js'
 import { CERT, deserted, poolOf, tlsUpstream, verdict } from './kit.js'
-
-t.test('every probe has a connection of its own, which it asks to close and closes', async t => {
-  const ports: Array<number | undefined> = []
-  const target = await upstream(t, (request, response) => {
-    ports.push(request.socket.remotePort)
-    t.equal(request.headers.connection, 'close')
-    response.end('well')
-  })
-  const { pool } = poolOf(t, { targets: [target.url], health: { path: '/', interval: 5 } })
-  pool.start()
-  await until(() => ports.length >= 6)
-  pool.stop()
-  t.equal(new Set(ports).size, ports.length)
-  await deserted(target.server)
-})
-
-t.test('a probe closes its connection even if the answer says to keep it', async t => {
-  let closed: Promise<unknown> | undefined
-  const url = await rawUpstream(t, socket => {
-    closed = once(socket, 'close')
-    socket.once('data', () => { socket.write('HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok') })
-  })
-  t.equal(await verdict(t, url, { path: '/' }), 'up')
-  await closed
-})
 
 t.test('probes do not wait behind requests that keep the target busy, nor travel on their connections', async t => {
   const busy = new Set<number | undefined>()

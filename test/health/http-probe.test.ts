@@ -44,7 +44,7 @@ t.test('a probe is a GET without a body, with the host of its target and a name 
   t.same(lines(request, 'host'), [`127.0.0.1:${port}`])
   t.same(lines(request, 'user-agent'), ['fastify-balancer (health check)'])
   t.same(lines(request, 'content-length').concat(lines(request, 'transfer-encoding')), [])
-  t.same(lines(request, 'connection'), ['close'])
+  t.same(lines(request, 'connection'), ['keep-alive'])
 })
 
 t.test('method and headers are those of the options', async t => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Verdict } from '../../lib/health/active.js'
+import { Verdict } from '../../lib/health/verdict.js'
 
 /** Which of a row of probes changed the verdict. */
 function changes (verdict: Verdict, probes: readonly boolean[]): number[] {

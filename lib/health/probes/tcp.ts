@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.js'
 import { connector, type TlsSettings } from '../../connector.js'
 import type { Target } from '../../target.js'
-import type { Probe } from '../active.js'
+import type { Probe } from '../probe.js'
 
 /** What a tcp probe asks for. */
 export interface TcpProbeOptions {
