@@ -6,6 +6,7 @@ import type { Carried, Connection } from './connection.js'
 import type { Handler, Trailers } from './handler.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
 import { noTimer, type Clock } from './clock.js'
+import { Expiring, type Expiries } from './expiry.js'
 import { retryAfter } from './retry-after.js'
 import type { Target } from './target.js'
 
@@ -25,6 +26,7 @@ const DRAIN_DEFAULT = 60_000
 /** What is the same for every attempt of an exchange. Times in milliseconds, 0 is no limit. */
 export interface AttemptSettings {
   readonly clock: Clock
+  readonly expiries: Expiries
   /** Until the final response headers, from the pick of the target on. */
   readonly try: number
   /** Until the final response headers, from the end of the request on. */
@@ -68,13 +70,13 @@ interface Head {
  * undici calls `onConnect` right before it writes and never for a connection that was not made, which makes
  * "never on the wire" a fact instead of a guess from an error code.
  */
-export class Attempt implements Handler, Carried {
+export class Attempt extends Expiring implements Handler, Carried {
   readonly target: Target
   /** The era of its target in which it was begun. */
   readonly era: number
   /** Set by the connection that is to send it. */
   connection: Connection | undefined
-  readonly #owner: AttemptOwner
+  #owner: AttemptOwner
   readonly #settings: AttemptSettings
   readonly #settleTarget: (outcome: Outcome) => void
   readonly #started: number
@@ -83,21 +85,24 @@ export class Attempt implements Handler, Carried {
   #abort: ((reason?: Error) => void) | undefined
   /** A final head that is held back until its body is whole. */
   #held: Head | undefined
-  #chunks: Buffer[] = []
+  /** What has come of its body. */
+  #first: Buffer | undefined
+  #more: Buffer[] | undefined
   /** The last byte of the request has been handed over. */
   #complete = false
   #answer: Answered | undefined
   /** Of `try`. */
   #cancelTry: () => void = noTimer
-  /** Of `headers` before the head of an answer, and of `idle` after it. */
-  #cancelTimer: () => void = noTimer
   #endStream: () => void = noTimer
-  /** When the last piece came. */
-  #active = 0
+  /** What had left of the request when its time was set; undefined when all of it had. */
+  #progress: number | undefined
+  /** The answer has no end in sight, and its pieces may be hours apart. */
+  #endless = false
   /** The reader has asked to wait, and is to blame for the silence. */
   #paused = false
 
   constructor (target: Target, owner: AttemptOwner, settings: AttemptSettings) {
+    super()
     this.target = target
     this.era = target.standing.era
     this.#owner = owner
@@ -107,6 +112,9 @@ export class Attempt implements Handler, Carried {
     if (settings.try > 0) this.#cancelTry = settings.clock.after(settings.try, () => { this.#giveUp(new errors.HeadersTimeoutError()) })
   }
 
+  /** Whether nothing more can come of it. */
+  get over (): boolean { return this.#state === 'settled' }
+
   /** Whether a final answer has begun to come. */
   get answered (): boolean { return this.#answer !== undefined }
 
@@ -115,7 +123,7 @@ export class Attempt implements Handler, Carried {
 
   /** Gives the attempt up because nobody wants its answer any more. */
   cancel (error: Error, outrun = false): void {
-    this.#settle({ kind: 'aborted', error, ...(outrun ? { outrun } : undefined) })
+    this.#settle(outrun ? { kind: 'aborted', error, outrun } : { kind: 'aborted', error })
     this.#abort?.(error)
   }
 
@@ -137,9 +145,8 @@ export class Attempt implements Handler, Carried {
     }
     this.#state = 'answered'
     const answer = this.#heard(status, headers)
-    // Events may be hours apart.
-    const endless = isEventStream(headers)
-    if (this.#settings.idle > 0 && !endless) this.#watch(this.#settings.idle)
+    this.#endless = isEventStream(headers)
+    this.#watchBody()
     if (this.#isSmall(status, headers)) {
       this.#held = { status, headers, statusText }
       return true
@@ -150,22 +157,24 @@ export class Attempt implements Handler, Carried {
       return true
     }
     this.#note(answer)
-    if (endless) this.#becomeStream()
-    return this.#paced(() => this.#owner.handler.onHeaders(status, headers, () => { this.#resume(resume) }, statusText))
+    if (this.#endless) this.#becomeStream()
+    return this.#paced(this.#guarded(() => this.#owner.handler.onHeaders(status, headers, () => { this.#resume(resume) }, statusText)))
   }
 
   onData (chunk: Buffer): boolean {
-    this.#active = this.#settings.clock.now()
-    if (this.#held === undefined) return this.#paced(() => this.#owner.handler.onData(chunk))
-    this.#chunks.push(chunk)
+    this.#watchBody()
+    if (this.#held === undefined) return this.#passOn(chunk)
+    if (this.#first === undefined) this.#first = chunk
+    else (this.#more ??= []).push(chunk)
     return true
   }
 
   onComplete (trailers: Trailers): void {
     const head = this.#held
     if (head === undefined) {
+      const { handler } = this.#owner
       if (this.#answer !== undefined) this.#settle(this.#answer)
-      this.#finish(trailers)
+      finish(handler, trailers)
     } else {
       this.#passOnWhole(head, trailers)
     }
@@ -203,14 +212,13 @@ export class Attempt implements Handler, Carried {
   }
 
   onBodySent (chunk: unknown): void {
-    if (this.#cancelTimer === noTimer) this.#watchHead()
+    if (this.waits === undefined) this.#watchHead()
     const { handler } = this.#owner
     if (handler.onBodySent !== undefined) this.#guarded(() => handler.onBodySent?.(chunk))
   }
 
   onRequestSent (): void {
     this.#complete = true
-    this.#cancelTimer()
     this.#watchHead()
     const { handler } = this.#owner
     if (handler.onRequestSent !== undefined) this.#guarded(() => handler.onRequestSent?.())
@@ -221,16 +229,27 @@ export class Attempt implements Handler, Carried {
     if (handler.onResponseStarted !== undefined) this.#guarded(() => handler.onResponseStarted?.())
   }
 
-  #paced (call: () => boolean): boolean {
-    const goOn = this.#guarded(call)
+  /** In words of its own and not by `#guarded`: there may be many pieces. */
+  #passOn (chunk: Buffer): boolean {
+    try {
+      return this.#paced(this.#owner.handler.onData(chunk))
+    } catch (error) {
+      this.#owner.abort(error as Error)
+      return false
+    }
+  }
+
+  /** @param goOn whether the reader is ready for more */
+  #paced (goOn: boolean): boolean {
     this.#paused = !goOn
+    if (this.#paused) this.inTime()
     return goOn
   }
 
   #resume (resume: () => void): void {
     if (this.#paused) {
       this.#paused = false
-      this.#active = this.#settings.clock.now()
+      this.#watchBody()
     }
     resume()
   }
@@ -239,9 +258,8 @@ export class Attempt implements Handler, Carried {
   #heard (status: number, headers: Buffer[]): Answered {
     const { clock, drainHeader } = this.#settings
     this.#cancelTry()
-    this.#cancelTimer()
-    this.#active = clock.now()
-    const latency = this.#active - this.#started
+    this.inTime()
+    const latency = clock.now() - this.#started
     const drain = drainHeader === undefined ? undefined : rawValue(headers, drainHeader)
     let spare: number | undefined
     if (status === 429 || status === 503) {
@@ -271,23 +289,29 @@ export class Attempt implements Handler, Carried {
    * target does not read: a client may take all the time that it needs.
    */
   #watchHead (): void {
-    const { clock, headers } = this.#settings
+    const { expiries, headers } = this.#settings
     if (headers === 0 || this.#state !== 'sent') return
-    const before = this.connection?.progress
-    this.#cancelTimer = clock.after(headers, () => {
-      const { progress, unwritten = false } = this.connection ?? {}
-      if (unwritten ? progress !== before : !this.#complete) this.#watchHead()
-      else this.#giveUp(new errors.HeadersTimeoutError())
-    })
+    const { connection } = this
+    // Asked for only where it may matter: it takes longer than all the rest.
+    this.#progress = this.#complete && connection?.unwritten !== true ? undefined : connection?.progress
+    expiries.set(this, headers)
   }
 
-  #watch (ms: number): void {
-    const { clock, idle } = this.#settings
-    this.#cancelTimer = clock.after(ms, () => {
-      const quiet = this.#paused ? 0 : clock.now() - this.#active
-      if (quiet < idle) this.#watch(idle - quiet)
-      else this.#giveUp(new errors.BodyTimeoutError())
-    })
+  /** The target may be silent for so long, unless it is not its turn. */
+  #watchBody (): void {
+    const { expiries, idle } = this.#settings
+    if (idle > 0 && this.#state === 'answered' && !this.#endless && !this.#paused) expiries.set(this, idle)
+  }
+
+  /** The time of the phase that it is in is over. */
+  override expired (): void {
+    if (this.#answer !== undefined) {
+      this.#giveUp(new errors.BodyTimeoutError())
+      return
+    }
+    const { progress, unwritten = false } = this.connection ?? {}
+    if (unwritten ? progress !== this.#progress : !this.#complete) this.#watchHead()
+    else this.#giveUp(new errors.HeadersTimeoutError())
   }
 
   /** The target has taken too long. */
@@ -313,10 +337,9 @@ export class Attempt implements Handler, Carried {
     if (answer === undefined) return
     const accepted = this.#owner.accept(this, answer)
     const { handler } = this.#owner
+    const body = this.#first === undefined || this.#more === undefined ? this.#first : Buffer.concat([this.#first, ...this.#more])
     if (!accepted || handler.onWhole !== undefined) this.#settle(answer)
     if (!accepted) return
-    const [chunk, ...more] = this.#chunks
-    const body = chunk === undefined || more.length === 0 ? chunk : Buffer.concat(this.#chunks)
     if (handler.onWhole !== undefined) {
       try {
         handler.onWhole(head.status, head.headers, body, trailers, head.statusText)
@@ -330,21 +353,11 @@ export class Attempt implements Handler, Carried {
     if (body !== undefined && !this.#isSettled()) this.#guarded(() => handler.onData(body))
     if (this.#isSettled()) return
     this.#settle(answer)
-    this.#finish(trailers)
+    finish(handler, trailers)
   }
 
   #isSettled (): boolean {
     return this.#state === 'settled'
-  }
-
-  /** The last call of a handler; there is nothing left to abort when it throws. */
-  #finish (trailers: Trailers): void {
-    const { handler } = this.#owner
-    try {
-      handler.onComplete(trailers)
-    } catch (error) {
-      handler.onError(error as Error)
-    }
   }
 
   /** A handler that throws has itself to blame, not the target. */
@@ -372,11 +385,36 @@ export class Attempt implements Handler, Carried {
     if (this.#state === 'settled') return
     this.#state = 'settled'
     this.#cancelTry()
-    this.#cancelTimer()
+    this.inTime()
     this.#endStream()
     this.#note(outcome)
     this.#settleTarget(outcome)
-    this.#owner.settled(this, outcome)
+    const owner = this.#owner
+    // undici holds on to its handlers for longer than it calls them: they must not keep all else of a request from being collected.
+    this.#owner = NOBODY
+    this.#held = this.#first = this.#more = undefined
+    owner.settled(this, outcome)
+  }
+}
+
+/** Whom an attempt belongs to that is over. */
+const NOBODY: AttemptOwner = {
+  method: '',
+  handler: { onConnect () {}, onHeaders: () => true, onData: () => true, onComplete () {}, onError () {} },
+  attempts: [],
+  heard () {},
+  accept: () => false,
+  becameStream () {},
+  abort () {},
+  settled () {}
+}
+
+/** The last call of a handler; there is nothing left to abort when it throws. */
+function finish (handler: Handler, trailers: Trailers): void {
+  try {
+    handler.onComplete(trailers)
+  } catch (error) {
+    handler.onError(error as Error)
   }
 }
 

@@ -18,13 +18,16 @@ export interface RequestBody {
  * @param failed told when a stream fails by itself: no target is to blame, and none could do better
  */
 export function requestBody (body: unknown, limit: number, failed: (error: Error) => void = () => {}): RequestBody {
+  if (body === null || body === undefined) return NONE
   if (isStream(body)) return new StreamedBody(body, limit, failed)
   // A generator, or a web stream: as a stream of ours it can be sent again, and its failure is told from a target's.
   if (isAsyncIterable(body)) return new StreamedBody(Readable.from(body), limit, failed, true)
   // Blobs and forms go to undici as they are: it takes from them only when it writes.
-  const replayable = body === null || body === undefined || typeof body === 'string' || ArrayBuffer.isView(body)
+  const replayable = typeof body === 'string' || ArrayBuffer.isView(body)
   return { replayable, complete: replayable, open: () => body, release () {} }
 }
+
+const NONE: RequestBody = { replayable: true, complete: true, open: () => null, release () {} }
 
 function isStream (body: unknown): body is Readable {
   return typeof body === 'object' && body !== null && typeof (body as Readable).pipe === 'function' && typeof (body as Readable).on === 'function'
@@ -85,6 +88,7 @@ class StreamedBody implements RequestBody {
     this.#source.off('end', this.#onEnd)
     this.#source.off('close', this.#onClose)
     this.#kept = []
+    this.#reader?.leave()
     this.#reader = undefined
     // What is left of an upload that was answered early still has to leave the client's connection.
     if (this.#own) this.#source.destroy()
@@ -149,7 +153,8 @@ class StreamedBody implements RequestBody {
 
 /** One attempt's view of a streamed body. */
 class BodyReader extends Readable {
-  readonly #body: StreamedBody
+  /** undefined once it is over: whoever still holds the reader does not hold the request. */
+  #body: StreamedBody | undefined
   started = false
 
   constructor (body: StreamedBody) {
@@ -159,17 +164,23 @@ class BodyReader extends Readable {
     this.on('error', () => {})
   }
 
+  /** Nothing more is to be read: undici may keep the reader of an attempt that was given up until there is a connection. */
+  leave (): void {
+    this.#body = undefined
+  }
+
   override _read (): void {
     if (this.started) {
-      this.#body.resume(this)
+      this.#body?.resume(this)
     } else {
       this.started = true
-      this.#body.start(this)
+      this.#body?.start(this)
     }
   }
 
   override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
-    this.#body.stop(this)
+    this.#body?.stop(this)
+    this.#body = undefined
     callback(error)
   }
 }

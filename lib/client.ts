@@ -11,15 +11,20 @@ export function forwardedFacts (request: FastifyRequest, forwarded: boolean): Fo
   const trusted = said && isTrusted(request)
   const before = trusted && headers['x-forwarded-for'] !== '' ? headers['x-forwarded-for'] : undefined
   return {
-    for: [before, peer].filter(address => address !== undefined).join(', ') || undefined,
+    for: before === undefined ? peer : peer === undefined ? String(before) : `${String(before)}, ${peer}`,
     proto,
     host,
     port: (trusted ? /^\d+$/.exec(String(headers['x-forwarded-port']))?.[0] : undefined) ??
-      /:(\d+)$/.exec(host ?? '')?.[1] ?? (proto === 'https' ? '443' : '80'),
+      portOf(host) ?? (proto === 'https' ? '443' : '80'),
     forwarded: headers.forwarded === undefined && !forwarded
       ? undefined
       : forwardedField(earlierHops(request, trusted), forwarded ? forwardedElement(peer, host, proto) : undefined)
   }
+}
+
+function portOf (host: string | undefined): string | undefined {
+  // Most hosts name none, and those of IPv6 always have a colon.
+  return host?.includes(':') === true ? /:(\d+)$/.exec(host)?.[1] : undefined
 }
 
 /** The `Forwarded` that came, when it may be believed: of a trusted peer, or written by one of the app's hooks. */

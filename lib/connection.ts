@@ -16,6 +16,8 @@ const STALE_TIMEOUT = 1000
 export interface Carried {
   /** Set before the request waits for its turn; `begin` is to be called in `onConnect`. */
   connection?: Connection | undefined
+  /** Whether nothing more can come of it. */
+  readonly over?: boolean
 }
 
 /** What undici's pool makes a connection with. */
@@ -80,7 +82,7 @@ export class Connection extends Client {
     (handler as Carried).connection = this
     // Answered before it was written to its end, a request would have the next one wait for a server that reads no more.
     if (this.#wire?.unwritten === true && this.stats.size === 0) this.#wire.drop()
-    return super.dispatch(options, handler) || (this.stats.size === 0 && !this.closed && !this.destroyed)
+    return super.dispatch(options, handler) || ((handler as Carried).over === true && this.stats.size === 0 && !this.closed && !this.destroyed)
   }
 }
 

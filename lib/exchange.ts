@@ -1,8 +1,10 @@
 import type { Dispatcher } from 'undici'
 import type { Admission, Entrant } from './admission.js'
+import type { Belonging } from './affinity.js'
 import { Attempt, type Answered, type AttemptOwner, type AttemptSettings } from './attempt.js'
 import { requestBody, type RequestBody } from './body.js'
 import type { RetryBudget } from './budget.js'
+import { Link } from './chain.js'
 import { noTimer, type Clock } from './clock.js'
 import { formatDeadline } from './deadline.js'
 import { DeadlineError, NoTargetError, toGatewayError, TooManyStreamsError } from './errors.js'
@@ -11,8 +13,8 @@ import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } 
 import type { Hedge } from './hedge.js'
 import type { AttemptRecord, Outcome } from './outcome.js'
 import { backoff, type Retry, type Sent } from './retry.js'
-import type { Selection } from './selection.js'
-import type { Target } from './target.js'
+import type { Choice, Selection } from './selection.js'
+import type { Send, Target } from './target.js'
 
 /** One client request as a pool takes it: undici's options and what only the pool understands. */
 export interface ExchangeOptions extends Dispatcher.DispatchOptions {
@@ -24,8 +26,8 @@ export interface ExchangeOptions extends Dispatcher.DispatchOptions {
   readonly timeout?: number | undefined
   /** Who leaves the queue first: higher before lower. Default: 0. */
   readonly importance?: number | undefined
-  /** Whether the target with this URL is the one that the client belongs to. */
-  readonly stick?: ((url: string) => boolean) | undefined
+  /** Finds the target that the client belongs to. */
+  readonly stick?: Belonging | undefined
   /** Tells each target how much time is left, in a field of this name and the notation of `like`. */
   readonly tellDeadline?: { readonly name: string, readonly like: string } | undefined
 }
@@ -66,14 +68,13 @@ export interface ExchangeSettings extends AttemptSettings {
  * waiting → deciding → passing → over. While it decides, the handler has heard nothing but `onConnect`, so every failure can
  * still be mended elsewhere. Once it passes an answer on, the attempt that brought it is the last one.
  */
-export class Exchange implements AttemptOwner, Sent, Entrant {
+export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choice {
   readonly method: string
   readonly handler: Handler
   readonly attempts: AttemptRecord[]
   readonly importance: number
   readonly #settings: ExchangeSettings
   readonly #options: ExchangeOptions
-  readonly #dispatchOptions: Dispatcher.DispatchOptions
   readonly #headers: RequestHeaders
   readonly #attemptSettings: AttemptSettings
   readonly #body: RequestBody
@@ -87,8 +88,10 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   /** Has a place that is to be given back. */
   #admitted = false
   readonly #tried: Target[] = []
-  /** Under way: one, or more while it hedges. */
-  #active: readonly Attempt[] = []
+  /** Under way, and asked before the other one. */
+  #first: Attempt | undefined
+  /** Under way as well, while it hedges. */
+  #second: Attempt | undefined
   /** The one whose answer is passed on. */
   #winner: Attempt | undefined
   /** Further attempts so far, without hedges and those for stale connections. */
@@ -105,17 +108,15 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   #phase: 'waiting' | 'deciding' | 'passing' | 'over' = 'waiting'
 
   constructor (settings: ExchangeSettings, options: ExchangeOptions, handler: Handler) {
-    const { key: _, attempts = [], timeout: __, importance = 0, stick: ___, tellDeadline: ____, ...rest } = options
+    super()
+    const { headersTimeout, bodyTimeout } = options
     this.method = options.method
     this.handler = handler
-    this.attempts = attempts
-    this.importance = importance
+    this.attempts = options.attempts ?? []
+    this.importance = options.importance ?? 0
     this.#settings = settings
     this.#options = options
     this.#headers = flatHeaders(options.headers)
-    // Attempts keep these limits themselves.
-    this.#dispatchOptions = { ...rest, headers: this.#headers, headersTimeout: 0, bodyTimeout: 0 }
-    const { headersTimeout, bodyTimeout } = options
     this.#attemptSettings = typeof headersTimeout === 'number' || typeof bodyTimeout === 'number'
       ? { ...attemptSettings(settings), headers: headersTimeout ?? settings.headers, idle: bodyTimeout ?? settings.idle }
       : settings
@@ -125,6 +126,15 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
 
   /** Looked for only when somebody asks: most requests end well. */
   get idempotencyKey (): boolean { return hasHeader(this.#headers, 'idempotency-key') }
+
+  /** What the policy goes by. */
+  get key (): string | undefined { return this.#options.key }
+
+  get attempt (): number { return this.#tried.length }
+
+  get stick (): Belonging | undefined { return this.#options.stick }
+
+  get stream (): boolean { return this.#stream }
 
   get replayable (): boolean { return this.#body.replayable }
 
@@ -190,19 +200,19 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   accept (attempt: Attempt, answer: Answered): boolean {
     if (this.#phase !== 'deciding') return false
     // Another target is still being asked, and may do better.
-    if (this.#active.length > 1 && this.#mayRepeat(answer)) return false
+    if (this.#second !== undefined && this.#mayRepeat(answer)) return false
     // Nobody else to ask, or nothing to gain by it: what came is passed on, even if it is an error.
     if (this.#decideToMoveOn(attempt.target, answer) || this.#isOver()) return false
     this.#phase = 'passing'
     this.#winner = attempt
     this.#cancelHedge()
+    const first = this.#first
+    const other = first === attempt ? this.#second : first
+    if (other === undefined) return true
     // Were the slowest not to count, the percentile would sink with every hedge that pays off.
-    const [first] = this.#active
-    if (first !== undefined && first !== attempt) this.#settings.hedge?.answered(first.age)
-    for (const other of this.#active) {
-      // Only who was asked earlier has been outrun.
-      if (other !== attempt) other.cancel(new Error('another target answered first'), other === first && !other.answered)
-    }
+    if (other === first) this.#settings.hedge?.answered(other.age)
+    // Only who was asked earlier has been outrun.
+    other.cancel(new Error('another target answered first'), other === first && !other.answered)
     return true
   }
 
@@ -216,7 +226,12 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
 
   settled (attempt: Attempt, outcome: Outcome): void {
     this.#settings.settled(attempt, outcome)
-    this.#active = this.#active.filter(other => other !== attempt)
+    if (attempt === this.#second) {
+      this.#second = undefined
+    } else if (attempt === this.#first) {
+      this.#first = this.#second
+      this.#second = undefined
+    }
     if (this.#isOver()) return
     if (this.#phase === 'passing') {
       if (attempt !== this.#winner) return
@@ -225,7 +240,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
       return
     }
     // The other one of a hedged pair goes on.
-    if (this.#active.length > 0) return
+    if (this.#first !== undefined) return
     if (outcome.kind === 'failed' && outcome.stale === true) this.#distrustsIdle = true
     // An answer that was not passed on was given up for another target.
     if (outcome.kind === 'answered' || this.#decideToMoveOn(attempt.target, outcome)) this.#moveOn(outcome)
@@ -295,8 +310,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
   }
 
   #choose (lastResort: boolean): Target | undefined {
-    const { key, stick } = this.#options
-    return this.#settings.selection.choose({ key, attempt: this.#tried.length, stick, stream: this.#stream }, this.#tried, lastResort)
+    return this.#settings.selection.choose(this, this.#tried, lastResort)
   }
 
   #send (target: Target): void {
@@ -304,13 +318,14 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     this.#tried.push(target)
     if (this.#distrustsIdle) target.dropIdle()
     const attempt = new Attempt(target, this, this.#attemptSettings)
-    this.#active = [...this.#active, attempt]
-    const options = { ...this.#dispatchOptions, body: this.#body.open() as Dispatcher.DispatchOptions['body'] }
+    if (this.#first === undefined) this.#first = attempt
+    else this.#second = attempt
+    let headers = this.#headers
     if (tellDeadline !== undefined && this.#deadline !== Infinity) {
       const left = formatDeadline(Math.max(1, this.#deadline - this.#settings.clock.now()), tellDeadline.like)
-      options.headers = withHeader(this.#headers, tellDeadline.name, left)
+      headers = withHeader(headers, tellDeadline.name, left)
     }
-    target.dispatch(options, attempt)
+    target.dispatch(sendOptions(this.#options, headers, this.#body.open() as Send['body']), attempt)
   }
 
   /** Asks another target as well when the first one takes its time, and takes what comes first. */
@@ -324,8 +339,7 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
 
   #hedge (): void {
     const { retry, selection } = this.#settings
-    const [only, ...more] = this.#active
-    if (this.#phase !== 'deciding' || only === undefined || more.length > 0 || only.answered) return
+    if (this.#phase !== 'deciding' || this.#first === undefined || this.#second !== undefined || this.#first.answered) return
     if (!this.#body.complete || !selection.hasUntried(this.#tried, false, false) || retry.budget?.withdraw() === false) return
     try {
       const target = this.#choose(false)
@@ -348,7 +362,11 @@ export class Exchange implements AttemptOwner, Sent, Entrant {
     this.#cancelDeadline()
     this.#cancelRetry()
     this.#cancelHedge()
-    if (error !== undefined) for (const attempt of this.#active) attempt.cancel(error)
+    if (error !== undefined) {
+      const second = this.#second
+      this.#first?.cancel(error)
+      second?.cancel(error)
+    }
     this.#body.release()
     const { admission } = this.#settings
     if (this.#admitted) admission.leave(this.#stream)
@@ -370,6 +388,41 @@ function acceptsEvents (headers: RequestHeaders): boolean {
   return /^\s*text\/event-stream\s*(?:[;,]|$)/i.test(headerValue(headers, 'accept') ?? '')
 }
 
-function attemptSettings ({ clock, try: each, headers, idle, drainHeader }: AttemptSettings): AttemptSettings {
-  return { clock, try: each, headers, idle, drainHeader }
+/**
+ * What undici is to send. Every option that it knows is here by name: an object that is spread has another shape each time, which
+ * makes it several times slower to build and to read.
+ */
+export function sendOptions (options: ExchangeOptions & LaterOptions, headers: RequestHeaders, body: Send['body']): Send {
+  const { path, method, query, idempotent, blocking, upgrade, reset, expectContinue, typeOfService, throwOnError, maxRedirections } = options
+  return {
+    origin: undefined,
+    path,
+    method,
+    body,
+    headers,
+    query,
+    idempotent,
+    blocking,
+    upgrade,
+    // Attempts keep these limits themselves.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    reset,
+    expectContinue,
+    servername: undefined,
+    throwOnError,
+    maxRedirections,
+    typeOfService
+  } as Send
+}
+
+/** What undici takes, or refuses, besides what its types say. */
+interface LaterOptions {
+  readonly typeOfService?: unknown
+  readonly throwOnError?: unknown
+  readonly maxRedirections?: unknown
+}
+
+function attemptSettings ({ clock, expiries, try: each, headers, idle, drainHeader }: AttemptSettings): AttemptSettings {
+  return { clock, expiries, try: each, headers, idle, drainHeader }
 }

@@ -4,6 +4,7 @@ import { Readable, type Duplex } from 'node:stream'
 import type { FastifyReplyFromHooks } from '@fastify/reply-from'
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import type { Belonging } from './affinity.js'
 import type { Clock } from './clock.js'
 import { forwardedFacts } from './client.js'
 import type { WebSocketHooks } from './compat.js'
@@ -164,7 +165,8 @@ export class Forwarding implements Handler {
     const body = this.#keptBytes ?? (given === '' ? this.#unparsed() ?? this.#falsyJson() : given)
     const hasBody = body !== '' && body !== null && body !== undefined
     // A length without a body would leave the upstream waiting.
-    if (!hasBody && this.#headers['content-length'] !== '0') delete this.#headers['content-length']
+    const length = this.#headers['content-length']
+    if (!hasBody && length !== undefined && length !== '0') delete this.#headers['content-length']
     this.#respond = respond
     if (isClosed(this.#reply)) {
       this.#leave()
@@ -181,14 +183,16 @@ export class Forwarding implements Handler {
       method,
       headers: this.#headers,
       body: hasBody ? body as ExchangeOptions['body'] : null,
+      // All of them each time, so that every request has the same shape.
       key: keyOf?.(this.#request),
       attempts: this.#attempts,
       importance: this.#importance,
       stick: this.#sticking(),
-      ...this.#timeLimit(),
-      ...(this.#upgrade === undefined ? undefined : { upgrade: 'websocket' }),
-      ...(headersTimeout === undefined ? undefined : { headersTimeout }),
-      ...(bodyTimeout === undefined ? undefined : { bodyTimeout })
+      timeout: this.#timeout,
+      tellDeadline: this.#deadline !== undefined && deadline?.send === true ? { name: deadline.header, like: this.#deadline.text } : undefined,
+      upgrade: this.#upgrade === undefined ? undefined : 'websocket',
+      headersTimeout,
+      bodyTimeout
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
   }
@@ -214,28 +218,27 @@ export class Forwarding implements Handler {
   }
 
   /** The shorter of the client's time and the pool's. */
-  #timeLimit (): Pick<ExchangeOptions, 'timeout' | 'tellDeadline'> | undefined {
-    const { pool: { timeouts: { total } }, deadline } = this.#settings
+  get #timeout (): number | undefined {
     if (this.#deadline === undefined) return undefined
-    const { ms, text } = this.#deadline
-    const timeout = total === 0 ? ms : Math.min(ms, total)
-    return { timeout, ...(deadline?.send === true ? { tellDeadline: { name: deadline.header, like: text } } : undefined) }
+    const { pool: { timeouts: { total } } } = this.#settings
+    return total === 0 ? this.#deadline.ms : Math.min(this.#deadline.ms, total)
   }
 
   /** Tells the target that the client belongs to, by its cookie. */
-  #sticking (): ((url: string) => boolean) | undefined {
+  #sticking (): Belonging | undefined {
     const { affinity } = this.#settings.pool
     const value = affinity === undefined ? undefined : cookieValue(this.#request.headers.cookie, affinity.cookie)
     if (affinity === undefined || value === undefined) return undefined
     this.#stuckTo = value
-    return url => affinity.matches(value, url)
+    return affinity.belonging(value)
   }
 
   /** Gives the client the cookie of the target that has answered, unless it has it. */
   #stick (): void {
     const { affinity } = this.#settings.pool
+    if (affinity === undefined) return
     const target = this.#attempts.at(-1)?.target
-    if (affinity === undefined || target === undefined || affinity.idOf(target) === this.#stuckTo) return
+    if (target === undefined || affinity.idOf(target) === this.#stuckTo) return
     // Fastify keeps it beside those of the upstream.
     this.#reply.header('set-cookie', affinity.setCookie(target))
   }
@@ -448,7 +451,7 @@ export class Forwarding implements Handler {
   #received (raw: Buffer[]): HeaderRecord {
     const headers = responseHeaders(raw)
     const { drainHeader } = this.#settings.pool
-    if (drainHeader !== undefined) delete headers[drainHeader]
+    if (drainHeader !== undefined && headers[drainHeader] !== undefined) delete headers[drainHeader]
     return headers
   }
 

@@ -1,5 +1,6 @@
 /** Pure functions over header fields: what may pass a gateway, and what it adds. */
 import type { Dispatcher } from 'undici'
+import { begins, fieldName, isNamed, latin1 } from './field-names.js'
 
 /** A message header as undici hands it over: name, value, name, value, … */
 export type RawHeaders = readonly Buffer[]
@@ -16,8 +17,9 @@ const HOP_BY_HOP_REQUEST = new Set([
   'trailer', 'transfer-encoding', 'upgrade'
 ])
 
-const HOP_BY_HOP_RESPONSE = new Set([
-  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
+/** And `__proto__`, which would set the prototype of the ordinary object that Fastify keeps the fields of an answer in. */
+const DROPPED_RESPONSE = new Set([
+  '__proto__', 'connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
 ])
 
 /** What the gateway says of the client. An absent field is left out, and the client's own is dropped all the same. */
@@ -31,6 +33,9 @@ export interface ForwardedFacts {
 }
 
 const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'forwarded'])
+
+/** What a client says of these is never sent on as it is. */
+const DROPPED_REQUEST: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, 'host'])
 
 /** Fields that are the gateway's to write, and that it must not send in another spelling either. */
 export const RESERVED: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, 'content-length', 'te'])
@@ -47,13 +52,12 @@ export function requestHeaders (
   { facts, host, via }: { facts: ForwardedFacts, host: string | undefined, via: string | undefined },
   settle?: (headers: HeaderRecord) => void
 ): HeaderRecord {
-  const headers: HeaderRecord = Object.create(null)
+  const headers = new Fields()
   let underscored = false
   if (host !== undefined) headers['host'] = host
   for (const name of Object.keys(client)) {
     const value = client[name]
-    if (value === undefined || name === 'host' || name.charCodeAt(0) === COLON) continue
-    if (HOP_BY_HOP_REQUEST.has(name) || FORWARDED_NAMES.has(name)) continue
+    if (value === undefined || DROPPED_REQUEST.has(name) || name.charCodeAt(0) === COLON) continue
     if (name.includes('_')) underscored = true
     headers[name] = value
   }
@@ -129,32 +133,39 @@ export function dropHopByHop (headers: HeaderRecord): void {
   for (const name of Object.keys(headers)) if (HOP_BY_HOP_REQUEST.has(name.toLowerCase())) delete headers[name]
 }
 
+/**
+ * An object that inherits nothing, so that a field may be called `constructor`. `Object.create(null)` would do, but V8 makes a
+ * hash table of it, which takes several times longer to fill and to read.
+ */
+const Fields = function () {} as unknown as new () => HeaderRecord
+Fields.prototype = Object.create(null)
+
 /** First character of HTTP/2's pseudo-header fields. */
 const COLON = 58
 
 /** The fields to pass on to the client: hop-by-hop ones and those that `Connection` names are gone. */
 export function responseHeaders (raw: RawHeaders): HeaderRecord {
-  // No prototype: an upstream may well send a field called `constructor`.
-  const headers: HeaderRecord = Object.create(null)
+  const headers = new Fields()
   let nominated: string | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = latin1(raw[i]).toLowerCase()
+    const name = fieldName(raw[i])
+    const dropped = DROPPED_RESPONSE.has(name)
+    if (dropped && name !== 'connection') continue
     const value = latin1(raw[i + 1])
-    if (name === 'connection') nominated = nominated === undefined ? value : `${nominated},${value}`
-    // Fastify keeps the fields of an answer in an ordinary object, whose prototype this would set.
-    if (HOP_BY_HOP_RESPONSE.has(name) || name === '__proto__') continue
+    if (dropped) {
+      nominated = nominated === undefined ? value : `${nominated},${value}`
+      continue
+    }
     const before = headers[name]
     if (before === undefined) headers[name] = value
     else if (Array.isArray(before)) before.push(value)
     else headers[name] = [before, value]
   }
-  if (nominated !== undefined) for (const name of listOf(nominated)) delete headers[name]
+  // What nearly all say names a field that is gone already.
+  if (nominated !== undefined && nominated !== 'keep-alive') {
+    for (const name of listOf(nominated)) if (headers[name] !== undefined) delete headers[name]
+  }
   return headers
-}
-
-/** Field values are bytes; latin1 is the one decoding that gives every byte back when it is written out again. */
-function latin1 (bytes: Buffer | undefined): string {
-  return bytes === undefined ? '' : bytes.toString('latin1')
 }
 
 function listOf (value: string): string[] {
@@ -163,30 +174,40 @@ function listOf (value: string): string[] {
 
 /** The announced length of a body in bytes, or -1 when there is none to rely on. */
 export function contentLength (raw: RawHeaders): number {
-  const value = rawValue(raw, 'content-length')
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : -1
+  const value = rawField(raw, 'content-length')
+  if (value === undefined || value.length === 0 || value.length > 15) return -1
+  let length = 0
+  for (const digit of value) {
+    if (digit < 0x30 || digit > 0x39) return -1
+    length = length * 10 + digit - 0x30
+  }
+  return length
 }
 
 /** The value of the first field with this lower-case name. */
 export function rawValue (raw: RawHeaders, name: string): string | undefined {
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (raw[i]?.length === name.length && latin1(raw[i]).toLowerCase() === name) return latin1(raw[i + 1])
-  }
+  const value = rawField(raw, name)
+  return value === undefined ? undefined : latin1(value)
+}
+
+/** The same as bytes: to look at a field costs less than to make a text of it. */
+function rawField (raw: RawHeaders, name: string): Buffer | undefined {
+  for (let i = 0; i + 1 < raw.length; i += 2) if (isNamed(raw[i], name)) return raw[i + 1]
   return undefined
 }
 
 /** Whether a body has been coded in a way that the next hop would not be told of: only `chunked` is taken off on the way. */
 export function hasUnknownCoding (raw: RawHeaders): boolean {
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]
-    if (name?.length === 17 && latin1(name).toLowerCase() === 'transfer-encoding' && latin1(raw[i + 1]).toLowerCase() !== 'chunked') return true
+    if (isNamed(raw[i], 'transfer-encoding') && !isNamed(raw[i + 1], 'chunked')) return true
   }
   return false
 }
 
 /** Whether a body is a stream of server-sent events, whatever the parameters of its type. */
 export function isEventStream (raw: RawHeaders): boolean {
-  return /^text\/event-stream\s*(?:;|$)/i.test(rawValue(raw, 'content-type') ?? '')
+  const type = rawField(raw, 'content-type')
+  return type !== undefined && begins(type, 'text/event-stream') && /^text\/event-stream\s*(?:;|$)/i.test(latin1(type))
 }
 
 /** The value of the first cookie with this name, undecoded. */

@@ -14,6 +14,7 @@ const CR = 0x0d
 const LF = 0x0a
 const SPACE = 0x20
 const ZERO = 0x30
+const ONE = 0x31
 const NINE = 0x39
 
 /**
@@ -55,6 +56,10 @@ export class Interim {
    */
   take (chunk: Buffer): Buffer | null {
     if (this.#state === 'idle') return chunk
+    if (this.#state === 'start' && this.#held.length === 0 && isFinal(chunk)) {
+      this.#state = 'idle'
+      return chunk
+    }
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     this.#held = NONE
     const passed: Buffer[] = []
@@ -117,6 +122,13 @@ export class Interim {
     }
     return bytes.length
   }
+}
+
+/** Whether a chunk plainly begins with the head of a final response, as nearly all do. */
+function isFinal (chunk: Buffer): boolean {
+  // Only the digit matters: what is no response at all is passed on as well, for undici to refuse.
+  const digit = chunk[PREFIX.length - 1]
+  return digit !== undefined && digit !== ONE
 }
 
 /** The status of the informational response that begins at `at`, 0 when something else does, undefined when it is too early to tell. */

@@ -2,8 +2,10 @@ import { Dispatcher } from 'undici'
 import { Admission, type AdmissionSettings } from './admission.js'
 import type { Affinity } from './affinity.js'
 import type { Answered, Attempt } from './attempt.js'
+import { Chain } from './chain.js'
 import type { Clock } from './clock.js'
 import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
+import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
 import { callbackHandler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
@@ -71,8 +73,9 @@ export class Pool extends Dispatcher {
   readonly #prober: Prober | undefined
   readonly #ejector: Ejector | undefined
   readonly #drains: Drains
+  readonly #expiries: Expiries
   /** Under way or in line. */
-  readonly #running = new Set<Exchange>()
+  readonly #running = new Chain<Exchange>()
   /** What else is to be ended when the time of a pool that closes is over. */
   readonly #lingering = new Set<() => void>()
   /** In joining order. It is replaced, never changed in place. */
@@ -102,8 +105,10 @@ export class Pool extends Dispatcher {
     if (settings.breaker !== undefined) {
       this.#ejector = new Ejector({ ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, members: () => this.#targets, change })
     }
+    this.#expiries = new Expiries(clock, [timeouts.headers, timeouts.idle])
     this.#exchanges = {
       clock,
+      expiries: this.#expiries,
       try: timeouts.try,
       headers: timeouts.headers,
       idle: timeouts.idle,
@@ -115,7 +120,7 @@ export class Pool extends Dispatcher {
       admission: this.#admission,
       heard: (target, answer) => { this.#heard(target, answer) },
       settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
-      ended: exchange => { this.#running.delete(exchange) }
+      ended: exchange => { this.#running.remove(exchange) }
     }
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
@@ -142,6 +147,7 @@ export class Pool extends Dispatcher {
     this.#prober?.stop()
     this.#ejector?.stop()
     this.#drains.stop()
+    this.#expiries.stop()
   }
 
   /** The app begins to close: what is under way may go on for as long as the grace, and is ended then. */
@@ -254,7 +260,7 @@ export class Pool extends Dispatcher {
       receiver.onError(NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
-      this.#running.add(exchange)
+      this.#running.append(exchange)
       exchange.start()
     }
     return true
@@ -286,7 +292,7 @@ export class Pool extends Dispatcher {
     this.#cancelGrace?.()
     this.#admission.close(PoolClosedError)
     this.#refresh()
-    const ended = end()
+    const ended = end().then(() => { this.#expiries.stop() })
     if (callback === undefined) return ended
     void ended.then(callback)
     return undefined
@@ -296,7 +302,7 @@ export class Pool extends Dispatcher {
   endAll (): void {
     this.#graceOver = true
     for (const target of this.#targets) target.endHeld()
-    for (const exchange of [...this.#running]) {
+    for (const exchange of this.#running.members()) {
       if (exchange.endless) exchange.finish()
       else exchange.abort(PoolClosedError())
     }
@@ -363,7 +369,7 @@ export class Pool extends Dispatcher {
   }
 
   #endStreams (target: Target): void {
-    for (const exchange of [...this.#running]) if (exchange.isFrom(target)) exchange.finish()
+    for (const exchange of this.#running.members()) if (exchange.isFrom(target)) exchange.finish()
   }
 
   /** The probes have changed their mind about a target. */

@@ -2,6 +2,12 @@ import { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 
+/**
+ * Bytes that are held for a reader that is slower than its upstream, before the upstream is made to wait. Node reads up to 64 KiB
+ * at a time, and to stop undici in the middle of one costs as much as to pass it on: what was not parsed is put back and copied again.
+ */
+const HIGH_WATER_MARK = 128 * 1024
+
 /** A streamed answer on its way to the client. */
 export class ResponseBody extends Readable {
   readonly #reply: FastifyReply
@@ -12,7 +18,7 @@ export class ResponseBody extends Readable {
 
   /** @param trailers value of `Trailer`, or empty */
   constructor (reply: FastifyReply, trailers: string, resume: () => void, abort: () => void) {
-    super()
+    super({ highWaterMark: HIGH_WATER_MARK })
     this.#reply = reply
     this.#trailers = trailers
     this.#resume = resume

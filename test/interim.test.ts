@@ -45,6 +45,9 @@ const PASSED: Record<string, readonly [sent: string, passed: string]> = {
   'another version': [`HTTP/1.0 100 Continue\r\n\r\n${FINAL}`, `HTTP/1.0 100 Continue\r\n\r\n${FINAL}`],
   'an empty line before a 100': [`\r\n${CONTINUE}${FINAL}`, `\r\n${CONTINUE}${FINAL}`],
   'another protocol': ['SSH-2.0-OpenSSH\r\n', 'SSH-2.0-OpenSSH\r\n'],
+  'a final response of another version': [`HTTP/1.0 200 OK\r\n\r\n${CONTINUE}`, `HTTP/1.0 200 OK\r\n\r\n${CONTINUE}`],
+  'a status that there is not': [`HTTP/1.1 000 Odd\r\n\r\n${CONTINUE}`, `HTTP/1.1 000 Odd\r\n\r\n${CONTINUE}`],
+  'what has a 1 where the status begins': [`HTTP/2.0 1${CONTINUE}`, `HTTP/2.0 1${CONTINUE}`],
   'a 103 whose lines end in LF': [`HTTP/1.1 103 Hints\n\n${CONTINUE}`, `HTTP/1.1 103 Hints\n\n${CONTINUE}`]
 }
 
@@ -123,6 +126,43 @@ t.test('nothing is copied but what a head was cut out of', async t => {
   interim.begin()
   const both = Buffer.from(CONTINUE + FINAL)
   t.equal(interim.take(both)?.buffer, both.buffer)
+})
+
+for (const [what, sent] of Object.entries({
+  'a final response': FINAL,
+  'an empty answer': 'HTTP/1.1 204 No Content\r\n\r\n',
+  'a status that there is not': 'HTTP/1.1 000 Odd\r\n\r\n',
+  'the first bytes of a final head': 'HTTP/1.1 2',
+  'another protocol': 'SSH-2.0-OpenSSH\r\n',
+  'an empty line before a 100': `\r\n${CONTINUE}`
+})) {
+  t.test(`${what} is the very chunk, and so is all that comes after it`, async t => {
+    for (const before of ['', HINTS, CONTINUE, HINTS + CONTINUE]) {
+      const interim = begun()
+      t.equal(through([before], interim), before.replace(CONTINUE, ''))
+      t.equal(interim.passing, false)
+      const chunk = Buffer.from(sent, 'latin1')
+      t.equal(interim.take(chunk), chunk, `after ${JSON.stringify(before)}`)
+      t.equal(interim.passing, true)
+      t.equal(interim.silent, false)
+      const next = Buffer.from(CONTINUE)
+      t.equal(interim.take(next), next)
+    }
+  })
+}
+
+t.test('a beginning that may still be of either kind is held back until it is told, and then comes out whole', async t => {
+  for (const [sent, passed] of [[FINAL, FINAL], [CONTINUE + FINAL, FINAL], [HINTS + FINAL, HINTS + FINAL]] as const) {
+    for (let at = 1; at < 'HTTP/1.1 '.length + 1; at++) {
+      const interim = begun()
+      t.equal(interim.silent, true)
+      t.equal(interim.take(Buffer.from(sent.slice(0, at))), null, JSON.stringify(sent.slice(0, at)))
+      t.equal(interim.passing, false)
+      t.equal(interim.silent, false)
+      t.equal(through([sent.slice(at)], interim), passed)
+      t.equal(interim.passing, true)
+    }
+  }
 })
 
 t.test('what is held back of one response does not get into that of the next request', async t => {

@@ -1,12 +1,13 @@
 import type { Test } from 'tap'
-import balancer, { type Pool, type PoolOptions } from '../../lib/index.js'
+import type { Clock } from '../../lib/clock.js'
+import balancer, { type BalancerOptions, type Pool, type PoolOptions } from '../../lib/index.js'
 import { logged } from '../kit/index.js'
 
 /** A pool without any route: what an aggregating handler has. */
-export async function pooled (t: Test, options: PoolOptions): Promise<Pool> {
+export async function pooled (t: Test, options: PoolOptions, clock?: Clock): Promise<Pool> {
   const { app } = logged()
   t.teardown(async () => { await app.close() })
-  await app.register(balancer, { pools: { pool: options } })
+  await app.register(balancer, { pools: { pool: options }, ...(clock === undefined ? undefined : { clock }) } as BalancerOptions)
   await app.ready()
   return app.upstreams['pool'] as Pool
 }

@@ -6,7 +6,8 @@ import { ask, holding, isIdle, poolIn } from './holding.js'
 t.test('who has waited for limits.queueTimeout gets a 503 with a Retry-After, not before', async t => {
   const clock = new VirtualClock()
   const target = await holding(t)
-  const gate = await gateway(t, { targets: [target.url], limits: { inFlight: 1, queueTimeout: 500 }, clock })
+  // Without other limits of time, every timer that is left would be one of the queue.
+  const gate = await gateway(t, { targets: [target.url], limits: { inFlight: 1, queueTimeout: 500 }, timeouts: { headers: 0, idle: 0 }, clock })
   const pool = poolIn(gate)
   const first = ask(gate, '/1')
   await until(() => target.held() === 1)

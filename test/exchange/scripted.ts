@@ -3,6 +3,7 @@ import { Target } from '../../lib/target.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from '../../lib/exchange.js'
 import type { Handler, Trailers } from '../../lib/handler.js'
 import type { Outcome } from '../../lib/outcome.js'
+import { Expiries } from '../../lib/expiry.js'
 import { safeRetry, type Retry } from '../../lib/retry.js'
 import { VirtualClock } from '../kit/clock.js'
 
@@ -119,6 +120,7 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySett
   const { retries = 2, replayBytes = 10, rule = safeRetry, retry = {}, ...others } = settings
   const exchange = new Exchange({
     clock,
+    expiries: new Expiries(clock),
     try: 0,
     headers: 0,
     idle: 0,

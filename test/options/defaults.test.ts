@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import type { Dispatcher } from 'undici'
 import type { Probe } from '../../lib/index.js'
+import type { Handler } from '../../lib/handler.js'
 import { configuration } from '../../lib/options.js'
 import type { PoolOptions } from '../../lib/pool-options.js'
 import { poolSettings } from '../../lib/pool-settings.js'
@@ -114,17 +115,19 @@ t.test('the default probe is a GET of the path, and takes 200 to 299 for well', 
   const [target] = someTargets(1)
   if (target === undefined) throw new Error('no target')
   for (const [status, well] of [[199, false], [200, true], [299, true], [300, false], [503, false]] as const) {
-    const asked: Dispatcher.RequestOptions[] = []
+    const asked: Dispatcher.DispatchOptions[] = []
     const dispatcher = {
-      async request (options: Dispatcher.RequestOptions) {
+      dispatch (options: Dispatcher.DispatchOptions, handler: Handler) {
         asked.push(options)
-        return { statusCode: status, headers: {}, body: (async function * () {})() }
+        handler.onConnect(() => {})
+        handler.onHeaders(status, [], () => {}, '')
+        handler.onComplete([])
       }
     } as unknown as Dispatcher
     const result = probe(target, dispatcher, new AbortController().signal)
     if (well) await t.resolves(result)
     else await t.rejects(result, { message: `status ${status}` })
-    t.match(asked, [{ method: 'GET', path: '/healthz', headers: { 'user-agent': /fastify-balancer/ } }])
+    t.match(asked, [{ method: 'GET', path: '/healthz', headers: ['user-agent', /fastify-balancer/] }])
   }
 })
 

@@ -37,7 +37,8 @@ t.test('under traffic without a pause in both directions, both ends are closed w
 async function rawEnds (t: Test, clock: VirtualClock) {
   let upstream: Socket | undefined
   const url = await switching(t, socket => { upstream = socket })
-  const { app, port } = await gateway(t, { prefix: '/ws', targets: [url], websocket: true, clock })
+  // What timers there are, are those of WebSockets.
+  const { app, port } = await gateway(t, { prefix: '/ws', targets: [url], websocket: true, clock, timeouts: { headers: 0, idle: 0 } })
   const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => {})
   t.teardown(() => { client.destroy() })
   client.write(handshake('/ws'))

@@ -16,10 +16,11 @@ interface Open extends Gateway {
   readonly closed: () => number[]
 }
 
-async function open (t: Test, options: object = {}): Promise<Open> {
+/** Without limits of time for requests: what timers there are, are those of WebSockets. */
+async function open (t: Test, { timeouts, ...options }: { timeouts?: object } = {}): Promise<Open> {
   const clock = new VirtualClock()
   const { url: target, wss } = await echoing(t)
-  const running = await gateway(t, { prefix: '/ws', targets: [target], websocket: true, clock, ...options })
+  const running = await gateway(t, { prefix: '/ws', targets: [target], websocket: true, clock, timeouts: { headers: 0, idle: 0, ...timeouts }, ...options })
   const client = await opened(t, `${running.url}/ws`)
   const [upstream] = wss.clients as unknown as WebSocket[]
   const codes: number[] = []
