@@ -8,8 +8,8 @@ export interface Limit {
 }
 
 export const PROMISES: readonly Limit[] = [
-  { workload: 'get-28b', ratio: 1.05 },
-  { workload: 'post-1k', ratio: 0.80 },
+  { workload: 'get-28b', ratio: 1.10 },
+  { workload: 'post-1k', ratio: 0.90 },
   { workload: 'get-64k', ratio: 1.40 }
 ]
 
