@@ -91,8 +91,11 @@ export class Affinity {
 
   /** Whether a client's value, which may be anything, stands for this target. Takes as long for one that is nearly right. */
   matches (value: string, url: string): boolean {
-    // As text and not as bytes: in base64 the last character can be written in several ways.
-    if (!isValue(value)) return false
+    return isValue(value) && this.#standsFor(value, url)
+  }
+
+  /** Of a value in the right form. As text and not as bytes: in base64 the last character can be written in several ways. */
+  #standsFor (value: string, url: string): boolean {
     this.#given.write(value, 'latin1')
     let found = false
     for (const mac of this.#macsOf(url)) found = timingSafeEqual(mac, this.#given) || found
@@ -105,7 +108,7 @@ export class Affinity {
     return {
       find: targets => {
         const found = this.#indexOf(targets).get(value.slice(0, LOOKED_UP_BY))
-        return found !== undefined && this.matches(value, found.url) ? found : undefined
+        return found !== undefined && this.#standsFor(value, found.url) ? found : undefined
       }
     }
   }

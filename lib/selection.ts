@@ -25,8 +25,8 @@ export interface SelectionSettings {
 
 /** What a request may say besides what its policy goes by. */
 export interface Choice extends Pick {
-  /** Who the client belongs to, or whether that is the target with this URL. */
-  readonly stick?: Belonging | ((url: string) => boolean) | undefined
+  /** Finds the target that the client belongs to. */
+  readonly stick?: Belonging | undefined
   /** Whether it is a stream, for which limits of requests do not hold. */
   readonly stream?: boolean | undefined
 }
@@ -143,17 +143,9 @@ export class Selection {
   #pick (group: Group, choice: Choice, tried: readonly Target[], inTurn: boolean): Target | undefined {
     const { rotation, targets } = group
     if (inTurn) rotation.picks++
-    if (tried.length > 0) return this.#pickAmong(targets.filter(target => !tried.includes(target)), group, choice, inTurn)
-    const target = rotation.policy(targets, choice)
-    if (this.#takes(target, group, choice, inTurn)) return target
-    return this.#pickAmong(this.#without(target, targets, choice), group, choice, inTurn)
-  }
-
-  /** The same among some of a group. */
-  #pickAmong (some: readonly Target[], group: Group, choice: Choice, inTurn: boolean): Target | undefined {
-    let candidates = some
+    let candidates = tried.length === 0 ? targets : targets.filter(target => !tried.includes(target))
     while (candidates.length > 0) {
-      const target = group.rotation.policy(candidates, choice)
+      const target = rotation.policy(candidates, choice)
       if (this.#takes(target, group, choice, inTurn)) return target
       candidates = this.#without(target, candidates, choice)
     }
@@ -188,9 +180,9 @@ export class Selection {
   }
 
   /** The target that a client belongs to, unless it is gone, not well or full: then another takes over. */
-  #stuckTo (stick: NonNullable<Choice['stick']>, stream: boolean | undefined): Target | undefined {
+  #stuckTo (stick: Belonging, stream: boolean | undefined): Target | undefined {
     for (const { targets } of this.#groups) {
-      const own = typeof stick === 'function' ? targets.find(({ url }) => stick(url)) : stick.find(targets)
+      const own = stick.find(targets)
       if (own !== undefined) return own.health === 'up' && !isFull(own, stream) ? own : undefined
     }
     return undefined

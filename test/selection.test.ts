@@ -69,7 +69,7 @@ t.test('with nobody left the selection is empty, with everybody down it is not',
 t.test('a client goes to its own target, unless that is not up, full or has been tried', async t => {
   const it = selecting(ANY, 'first', {}, { limits: { target: 1, connections: 0, adaptive: undefined } })
   const own = (name: string, tried: string = ''): string | undefined => it.selection.choose(
-    { key: undefined, attempt: 0, stick: url => url === `http://${name}.test` }, [...tried].map(it.target), true)?.url
+    { key: undefined, attempt: 0, stick: { find: targets => targets.find(({ url }) => url === `http://${name}.test`) } }, [...tried].map(it.target), true)?.url
   t.equal(own('c'), 'http://c.test')
   t.equal(own('gone'), 'http://a.test')
   t.equal(own('c', 'b'), 'http://a.test', 'not for a further attempt')
