@@ -1,3 +1,5 @@
+import type { Configuration } from '../chaos/configuration.js'
+
 /** A gateway that is measured: one file of `candidates/`, named as it is called. */
 export type Candidate = NodeCandidate | ServerCandidate
 
@@ -41,10 +43,4 @@ export interface Place {
   readonly port: number
   /** Where files may be put. */
   readonly directory: string
-}
-
-export interface Configuration {
-  readonly file: string
-  readonly text: string
-  readonly args: readonly string[]
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parsed, UsageError } from '../chaos/command-line.js'
 import { LOADS, type LoadName } from './load/index.js'
 import { UPSTREAMS, type UpstreamName } from './upstream/upstream.js'
 
@@ -63,9 +63,6 @@ const OPTIONS = {
   json: { type: 'string' }
 } as const
 
-/** What the user typed can not be meant; the message says what can. */
-export class UsageError extends Error {}
-
 /** @throws UsageError */
 export function readOptions (args: readonly string[], { workloads, candidates }: Choice): BenchOptions {
   const values = parse(args)
@@ -86,7 +83,7 @@ export function readOptions (args: readonly string[], { workloads, candidates }:
 
 function parse (args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS }).values
+    return parsed(args, OPTIONS)
   } catch (error) {
     // The first sentence tells what is wrong; the others are about positional arguments, which there are none of.
     const [wrong] = (error as Error).message.split('. ')

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { found } from '../chaos/found.js'
 import { freePort } from '../chaos/free-port.js'
-import type { Configuration, Place, ServerCandidate } from './candidate.js'
+import type { Configuration } from '../chaos/configuration.js'
+import type { Place, ServerCandidate } from './candidate.js'
 import { Process } from './process.js'
 
 export type Command = ServerCandidate['command']

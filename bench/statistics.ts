@@ -24,3 +24,8 @@ export function ratio (values: ReadonlyArray<number | undefined>, reference: Rea
   if (ratios.length === 0) return undefined
   return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) }
 }
+
+/** Each of `values` by its counterpart of the same round, so that what disturbs a round disturbs both. */
+export function ratios (values: readonly number[], base: readonly number[]): number[] {
+  return values.map((value, i) => value / (base[i] ?? NaN))
+}

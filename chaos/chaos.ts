@@ -1,7 +1,8 @@
 /** `npm run chaos`: plays the scenarios one after the other and prints what became of the promises. */
 import { configurations, type OtherKind } from './configurations.js'
 import { endOnSignals } from './ending.js'
-import { HELP, readOptions, UsageError, type ChaosOptions } from './options.js'
+import { UsageError } from './command-line.js'
+import { HELP, readOptions, type ChaosOptions } from './options.js'
 import { isInstalled } from './others.js'
 import { failedRow, play } from './runner.js'
 import type { Row } from './scenario.js'

@@ -1,17 +1,13 @@
 /** The other gateways as one finds them: with passive checks, and with the retries that their manuals recommend. */
 import { join } from 'node:path'
+import type { Configuration } from './configuration.js'
 import type { GatewayConfig } from './gateway.js'
+import { nginxIn } from './nginx.js'
 
 export interface OtherConfig extends GatewayConfig {
   readonly port: number
   /** Where files may be put. */
   readonly directory: string
-}
-
-export interface Configuration {
-  readonly file: string
-  readonly text: string
-  readonly args: readonly string[]
 }
 
 /** The plugin's own defaults, ms. */
@@ -24,22 +20,11 @@ const headersTimeout = ({ pool }: OtherConfig): number => pool?.timeouts?.header
 
 function nginx (config: OtherConfig): Configuration {
   const { port, directory } = config
-  return {
-    file: 'nginx.conf',
-    args: ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')],
-    text: `
-daemon off;
-worker_processes auto;
-pid nginx.pid;
-error_log error.log crit;
-events { worker_connections 4096; }
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
+  return nginxIn({
+    directory,
+    workers: 'auto',
+    connections: 4096,
+    http: `
   upstream pool {
 ${hosts(config).map(host => `    server ${host};`).join('\n')}
     keepalive 64;
@@ -54,10 +39,8 @@ ${hosts(config).map(host => `    server ${host};`).join('\n')}
       proxy_connect_timeout ${connectTimeout(config)}ms;
       proxy_read_timeout ${headersTimeout(config)}ms;
     }
-  }
-}
-`
-  }
+  }`
+  })
 }
 
 function haproxy (config: OtherConfig): Configuration {

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parsed, UsageError } from './command-line.js'
 import { configurations, type OtherKind } from './configurations.js'
 import { SCENARIOS } from './scenarios/index.js'
 import type { Scenario } from './scenario.js'
@@ -30,31 +30,19 @@ Times in the table count from when a request was due. failed: requests that
 may be repeated. ejected, back: until the gateway knows.
 `
 
-/** What the user typed can not be meant; the message says what can. */
-export class UsageError extends Error {}
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  short: { type: 'boolean', default: false },
+  times: { type: 'string', default: '1' },
+  only: { type: 'string', multiple: true },
+  against: { type: 'string' }
+} as const
 
 /** @throws UsageError */
 export function readOptions (args: readonly string[]): ChaosOptions {
-  const { help, list, short, times, only, against } = parse(args)
+  const { help, list, short, times, only, against } = parsed(args, OPTIONS)
   return { help, list, short, times: readCount('--times', times), scenarios: readScenarios(only), against: readKinds(against) }
-}
-
-function parse (args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        short: { type: 'boolean', default: false },
-        times: { type: 'string', default: '1' },
-        only: { type: 'string', multiple: true },
-        against: { type: 'string' }
-      }
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }
 
 /** @throws UsageError */

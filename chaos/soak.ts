@@ -1,7 +1,7 @@
 /** `npm run soak`: many requests of every kind, or many targets that come and go; then looks at what the gateway has kept of them. */
-import { parseArgs } from 'node:util'
 import { endOnSignals } from './ending.js'
-import { readCount, UsageError } from './options.js'
+import { parsed, UsageError } from './command-line.js'
+import { readCount } from './options.js'
 import { isWell, judge, MOST_GROWTH, type Judgement, type Soaked } from './soak/judgement.js'
 import { soakRequests } from './soak/requests.js'
 import { soakTargets } from './soak/targets.js'
@@ -22,8 +22,15 @@ sockets or timers at the end than at the start.
 
 const { stdout, stderr } = process
 
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  requests: { type: 'string', default: '1000000' },
+  rate: { type: 'string' },
+  targets: { type: 'string' }
+} as const
+
 async function main (): Promise<void> {
-  const { help, requests, rate, targets } = parse(process.argv.slice(2))
+  const { help, requests, rate, targets } = parsed(process.argv.slice(2), OPTIONS)
   if (help) {
     stdout.write(HELP)
     return
@@ -56,23 +63,6 @@ function report ({ what, unit, start, end, slopeCounts }: Soaked, { slope, heapK
 
 function megabytes (bytes: number): string {
   return `${(bytes / 1_000_000).toFixed(2)} MB`
-}
-
-/** @throws UsageError */
-function parse (args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', default: false },
-        requests: { type: 'string', default: '1000000' },
-        rate: { type: 'string' },
-        targets: { type: 'string' }
-      }
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }
 
 main().catch((error: Error) => {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { nginxIn } from '../../chaos/nginx.js'
 import type { ServerCandidate } from '../candidate.js'
 
 const candidate: ServerCandidate = {
@@ -9,24 +9,13 @@ const candidate: ServerCandidate = {
   configure ({ targets, caFile, routes = 0, port, directory }) {
     const tls = caFile !== undefined
     const pass = (path: string): string => `proxy_pass ${tls ? 'https' : 'http'}://pool${path};`
-    return {
-      file: 'nginx.conf',
-      args: ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')],
-      text: `
-daemon off;
-# One process, whose time can be read from its start.
-master_process off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log crit;
-events { worker_connections 8192; }
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
+    return nginxIn({
+      directory,
+      workers: 1,
+      connections: 8192,
+      // One process, whose time can be read from its start.
+      main: 'master_process off;',
+      http: `
   keepalive_requests 1000000000;
   client_max_body_size 16m;
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
@@ -50,10 +39,8 @@ ${targets.map(target => `    server ${new URL(target).host};`).join('\n')}
     # Events are passed on as they come.
     location = /events { proxy_buffering off; ${pass('')} }
 ${Array.from({ length: routes }, (_, i) => `    location /r${i}/ { ${pass('/')} }`).join('\n')}
-  }
-}
-`
-    }
+  }`
+    })
   }
 }
 

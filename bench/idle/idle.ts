@@ -1,8 +1,9 @@
 /** `npm run bench:idle`: what is there and does nothing. */
 import { writeFile } from 'node:fs/promises'
+import { UsageError } from '../../chaos/command-line.js'
 import { idleConnections } from './connections.js'
 import { holds, table, type Finding } from './finding.js'
-import { HELP, readOptions, UsageError, type IdleOptions, type Part } from './options.js'
+import { HELP, readOptions, type IdleOptions, type Part } from './options.js'
 import { manyRoutes } from './routes.js'
 import { idleTargets } from './targets.js'
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parsed, UsageError } from '../../chaos/command-line.js'
 
 export const PARTS = ['targets', 'connections', 'routes'] as const
 export type Part = typeof PARTS[number]
@@ -21,30 +21,18 @@ and whether what is promised holds. Exit code 1 when something does not.
   --help               show this
 `
 
-/** What the user typed can not be meant; the message says what can. */
-export class UsageError extends Error {}
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  only: { type: 'string' },
+  rounds: { type: 'string', default: '0' },
+  json: { type: 'string' }
+} as const
 
 /** @throws UsageError */
 export function readOptions (args: readonly string[]): IdleOptions {
-  const { help, only, rounds, json } = parse(args)
+  const { help, only, rounds, json } = parsed(args, OPTIONS)
   if (!/^\d{1,4}$/.test(rounds)) throw new UsageError(`--rounds: '${rounds}', must be a whole number up to 9999`)
   return { help, parts: only === undefined ? PARTS : only.split(',').map(readPart), rounds: Number(rounds), json }
-}
-
-function parse (args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', default: false },
-        only: { type: 'string' },
-        rounds: { type: 'string', default: '0' },
-        json: { type: 'string' }
-      }
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
 }
 
 function readPart (name: string): Part {

@@ -1,6 +1,6 @@
 /** Many routes, and many pools, beside one. */
 import type { Socket } from 'node:net'
-import { median, ratios } from '../micro/statistics.js'
+import { median, ratios } from '../statistics.js'
 import { closeClients, openClients, request } from './clients.js'
 import type { Finding } from './finding.js'
 import { startGateway, startUpstream, withPrograms, type Program } from './process.js'

@@ -1,6 +1,6 @@
 /** Targets that are asked how they are, and nothing else. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { median } from '../micro/statistics.js'
+import { median } from '../statistics.js'
 import type { Finding } from './finding.js'
 import { startGateway, startUpstream, withPrograms, type Program } from './process.js'
 

@@ -1,8 +1,9 @@
 /** `npm run bench:micro`: what balancing itself costs, by the number of targets. */
 import { writeFile } from 'node:fs/promises'
+import { UsageError } from '../../chaos/command-line.js'
 import { CASES } from './cases.js'
 import { writeDocs } from './docs.js'
-import { HELP, readOptions, UsageError, type MicroOptions } from './options.js'
+import { HELP, readOptions, type MicroOptions } from './options.js'
 import { run, type Row } from './run.js'
 import { LEGEND, markdown, table } from './table.js'
 

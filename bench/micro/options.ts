@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parsed, UsageError } from '../../chaos/command-line.js'
 import { pathToFileURL } from 'node:url'
 import { CASES, SIZES, type Case } from './cases.js'
 
@@ -31,12 +31,21 @@ targets, for every policy, without a connection: a table of nanoseconds.
   --help               show this
 `
 
-/** What the user typed can not be meant; the message says what can. */
-export class UsageError extends Error {}
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  docs: { type: 'boolean', default: false },
+  json: { type: 'string' },
+  only: { type: 'string' },
+  sizes: { type: 'string' },
+  rounds: { type: 'string', default: '7' },
+  ms: { type: 'string', default: '8' },
+  build: { type: 'string' }
+} as const
 
 /** @throws UsageError */
 export function readOptions (args: readonly string[]): MicroOptions {
-  const { help, list, docs, json, only, sizes, rounds, ms, build } = parse(args)
+  const { help, list, docs, json, only, sizes, rounds, ms, build } = parsed(args, OPTIONS)
   return {
     help,
     list,
@@ -47,27 +56,6 @@ export function readOptions (args: readonly string[]): MicroOptions {
     rounds: readCount('--rounds', rounds),
     milliseconds: readCount('--ms', ms),
     build: build === undefined ? new URL('../../dist/', import.meta.url).href : `${pathToFileURL(build).href.replace(/\/$/, '')}/`
-  }
-}
-
-function parse (args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-        docs: { type: 'boolean', default: false },
-        json: { type: 'string' },
-        only: { type: 'string' },
-        sizes: { type: 'string' },
-        rounds: { type: 'string', default: '7' },
-        ms: { type: 'string', default: '8' },
-        build: { type: 'string' }
-      }
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
   }
 }
 

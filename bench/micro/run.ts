@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { WHATS, type Order, type Report, type What } from './child.js'
 import type { Case } from './cases.js'
 import type { RoundOptions } from './rounds.js'
-import { median, ratios } from './statistics.js'
+import { median, ratios } from '../statistics.js'
 
 /** What one size of one case costs: medians of all rounds. */
 export interface Row {

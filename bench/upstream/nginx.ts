@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { nginxIn } from '../../chaos/nginx.js'
 import { startServer } from '../server.js'
 import { certificate } from './certificate.js'
 import { BODIES, JSON_BODY, type Upstream, type UpstreamNeeds } from './upstream.js'
@@ -9,22 +10,11 @@ export async function startNginx ({ tls }: UpstreamNeeds, prefix: readonly strin
   const server = await startServer('nginx', prefix, async ({ port, directory }) => {
     await Promise.all(Object.entries(BODIES).map(async ([path, bytes]) => { await writeFile(join(directory, `${path}.bin`), 'x'.repeat(bytes)) }))
     await writeFile(join(directory, 'posted.bin'), JSON_BODY)
-    return {
-      file: 'nginx.conf',
-      args: ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', join(directory, 'error.log')],
-      text: `
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log crit;
-events { worker_connections 8192; }
-http {
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
+    return nginxIn({
+      directory,
+      workers: 1,
+      connections: 8192,
+      http: `
   keepalive_timeout 1h;
   keepalive_requests 1000000000;
   client_max_body_size 16m;
@@ -42,10 +32,8 @@ http {
     location = /upload { mirror /nowhere; error_page 405 =200 /posted.bin; try_files /posted.bin =404; }
     location = /posted.bin { internal; default_type application/json; }
     location = /nowhere { internal; return 204; }
-  }
-}
-`
-    }
+  }`
+    })
   })
   return { name: server.version, url: `${tls ? 'https' : 'http'}://127.0.0.1:${server.port}`, ...tls && { caFile }, end: server.end }
 }

@@ -11,7 +11,7 @@ import { CASES } from '../../bench/micro/cases.js'
 import { between } from '../../bench/micro/docs.js'
 import { readOptions } from '../../bench/micro/options.js'
 import { run, type Row } from '../../bench/micro/run.js'
-import { median, ratios } from '../../bench/micro/statistics.js'
+import { median, ratios } from '../../bench/statistics.js'
 import { markdown, table } from '../../bench/micro/table.js'
 
 /** The library in JavaScript, made once: a dozen processes that each make it for themselves take most of a minute. */

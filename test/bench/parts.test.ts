@@ -1,6 +1,7 @@
 import t from 'tap'
 import { readWrk } from '../../bench/load/wrk.js'
-import { readOptions, UsageError } from '../../bench/options.js'
+import { readOptions } from '../../bench/options.js'
+import { UsageError } from '../../chaos/command-line.js'
 import { readCores } from '../../bench/pins.js'
 import { rotated } from '../../bench/runner.js'
 import { isKept, judge } from '../../bench/verdict.js'
