@@ -72,10 +72,17 @@ function captureFrom (contentTypesToEncode: readonly string[] = []): From {
   return from
 }
 
+/**
+ * For all routes that ask for nothing in particular. It remembers nothing but the placeholder, and a hundred routes with a hundred of
+ * them keep pushing each other out of the processor's caches.
+ */
+const plainFrom = captureFrom()
+const plainOptions = fromOptions({})
+
 /** Makes a route's forward function. */
 export function forwarder (settings: ForwardSettings): Forward {
-  const from = captureFrom(settings.contentTypesToEncode)
-  const options = fromOptions(settings.replyOptions)
+  const from = settings.contentTypesToEncode === undefined ? plainFrom : captureFrom(settings.contentTypesToEncode)
+  const options = Object.keys(settings.replyOptions).length === 0 ? plainOptions : fromOptions(settings.replyOptions)
   const { handler } = settings
   const rewrite = (request: FastifyRequest): Rewritten => {
     const url = settings.preRewrite === undefined ? request.url : settings.preRewrite(request.url, request.params, settings.prefix)
