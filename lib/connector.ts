@@ -13,6 +13,12 @@ export interface TlsSettings {
   readonly secureContext?: SecureContext | undefined
 }
 
+/** Where to connect to, when that is not where the URL says. */
+export interface Place {
+  readonly hostname: string
+  readonly port: string
+}
+
 /**
  * undici's connector with a deadline that is kept to the millisecond: undici's own is looked at every half second, which
  * would add up to a second to every failover from a black hole. The abandoned socket is left to undici's.
@@ -21,8 +27,9 @@ export interface TlsSettings {
  *
  * @param timeout in milliseconds; 0 waits for as long as the system does
  * @param signal closes every socket that was asked for, however far its connection has come
+ * @param place takes the place of host and port of the URL, whose name is still the one that TLS goes by
  */
-export function connector (clock: Clock, timeout: number, tls: TlsSettings, signal?: AbortSignal): buildConnector.connector {
+export function connector (clock: Clock, timeout: number, tls: TlsSettings, signal?: AbortSignal, place?: Place): buildConnector.connector {
   let context: SecureContext | undefined
   let open: buildConnector.connector | undefined
   const connect: buildConnector.connector = (options, callback) => {
@@ -39,7 +46,7 @@ export function connector (clock: Clock, timeout: number, tls: TlsSettings, sign
     // undici asks for the name in the request's Host, which may be the client's choice.
     const { servername: _, ...rest } = options
     const servername = tls.servername ?? serverName(options.hostname)
-    open(servername === undefined ? rest : { ...rest, servername }, (error, socket) => {
+    open({ ...rest, ...place, ...(servername === undefined ? undefined : { servername }) }, (error, socket) => {
       // undici leaves the socket out where its types promise null.
       if (error === null) callback(null, socket)
       else callback(error, null)

@@ -16,7 +16,7 @@ import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
 import { cookieValue, dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
 import type { KeyReader } from './key.js'
-import { movedCookie, movedLocation, type PathMap } from './location.js'
+import { hostedUrl, movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
 import type { Rewritten } from './path.js'
 import type { Pool } from './pool.js'
@@ -387,7 +387,7 @@ export class Forwarding implements Handler {
     if (cookies === undefined && (!rewriteLocation || typeof location !== 'string')) return
     const paths: PathMap = {
       target: this.#attempts.at(-1)?.target ?? PLACEHOLDER,
-      targets: () => pool.targets.map(({ url }) => url),
+      targets: () => pool.targets.flatMap(({ url, host }) => host === undefined ? [url] : [url, hostedUrl(url, host)]),
       from: this.#rewritten.rewrittenPrefix,
       to: this.#rewritten.prefix
     }

@@ -16,6 +16,8 @@ export { readiness, readinessHandler, type PoolReadiness, type Readiness, type R
 export { isFault, type AttemptRecord, type Health, type Outcome } from './outcome.js'
 export type { Target, TargetCounters, TargetSnapshot, Timeouts } from './target.js'
 export type { TargetConfig } from './target-config.js'
+export type { DiscoveredTarget, Discovery } from './discovery.js'
+export type { DiscoveryState } from './discoverer.js'
 export type { Retry, Sent } from './retry.js'
 export type { Breaker, BreakerFactory, Fault } from './health/passive.js'
 export type { TlsOptions } from './tls.js'

@@ -45,6 +45,11 @@ export function movedCookie (cookie: string, { target, from, to }: PathMap): str
   })
 }
 
+/** The URL by which a target knows itself that is asked for by another host than its URL has. */
+export function hostedUrl (url: string, host: string): string {
+  return `${url.slice(0, url.indexOf('//') + 2)}${host}${basePath(url)}`
+}
+
 /** The path of a target's URL, which the path of a request goes behind. */
 function basePath (url: string): string {
   return url.slice(new URL(url).origin.length)

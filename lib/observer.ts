@@ -10,4 +10,10 @@ export interface Observer {
   settled? (target: Target, outcome: Outcome): void
   /** A target's health is no longer `was`. */
   healthChanged? (target: Target, was: Health, reason: string): void
+  /** A target has joined the pool of that name after it was made. */
+  joined? (target: Target, pool: string): void
+  /** A target has left. What it has in flight goes on, and is told of with `settled`. */
+  left? (target: Target, pool: string): void
+  /** Discovery has begun to fail, or fails for another reason: the pool keeps the last list. Undefined: it works again. */
+  discoveryChanged? (pool: string, failure: string | undefined): void
 }

@@ -14,7 +14,7 @@ import {
   affinityProperties, breakerProperties, healthProperties, limitProperties, poolProperties, retryProperties, slowStartProperties, timeoutProperties, tlsProperties
 } from './pool-schemas.js'
 import { check, optionPath, refused, rule } from './schema.js'
-import { targetConfig, type TargetConfig } from './target-config.js'
+import { targetConfig } from './target-config.js'
 import type { Underscores } from './underscores.js'
 
 /** What a target answered, as `onResponse` gets it. */
@@ -129,12 +129,12 @@ export interface GatewayOptions {
   /** Goes before the prefix of every route. */
   readonly prefix?: string
   readonly targets?: never
+  readonly discovery?: never
   readonly upstream?: never
 }
 
 /** The short form: one pool on one prefix. */
-export interface ShortOptions extends Omit<PoolOptions, 'targets'>, RouteOptions, Omit<MovedOptions, 'beforeHandler'> {
-  readonly targets?: ReadonlyArray<string | TargetConfig>
+export interface ShortOptions extends PoolOptions, RouteOptions, Omit<MovedOptions, 'beforeHandler'> {
   /** A pool of one. Its path goes before every path, unless `rewritePrefix` begins with it. */
   readonly upstream?: string
   /** Name of the pool. Default: the prefix without its outer slashes, or `default`. */
@@ -241,7 +241,7 @@ function isPrefix (value: unknown): boolean {
 }
 
 const gatewaySchema = object({
-  pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties, ['targets']) },
+  pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties) },
   routes: { type: 'array', items: { ...object({ ...routeProperties, pool: text, ...shortOnly, ...elsewhereProperties }, ['pool']), ...websocketOnly } },
   ...Object.fromEntries(['upstream', 'name', ...Object.keys(poolProperties), ...Object.keys(routeProperties)]
     .filter(key => key !== 'routes')
@@ -270,7 +270,7 @@ const shortSchema = {
 
 /** What the manual has to describe; the options of Fastify's routes and of `reply.from` are described by them. */
 export const OPTION_NAMES: readonly string[] = [
-  'pools', 'routes', 'pool', 'name', 'upstream', 'targets[].weight', 'targets[].priority', 'targets[].zone', 'policy.key', 'policy.fallback',
+  'pools', 'routes', 'pool', 'name', 'upstream', 'targets[].weight', 'targets[].priority', 'targets[].zone', 'targets[].host', 'policy.key', 'policy.fallback',
   ...Object.keys(poolProperties).filter(name => name !== 'timeouts' && name !== 'tls'),
   ...Object.keys(retryProperties).map(name => `retries.${name}`),
   ...Object.keys(breakerProperties).map(name => `breaker.${name}`),
@@ -296,7 +296,7 @@ export function checkReplyOptions (options: ReplyOptions): void {
  */
 export function configuration (options: BalancerOptions): Configuration {
   // `routes` is a list of routes in the long form and of paths in the short one.
-  const short = options.pools === undefined && (options.routes === undefined || options.targets !== undefined || options.upstream !== undefined)
+  const short = options.pools === undefined && (options.routes === undefined || options.targets !== undefined || options.discovery !== undefined || options.upstream !== undefined)
   return short ? shortConfiguration(options as ShortOptions) : gatewayConfiguration(options as GatewayOptions)
 }
 
@@ -313,8 +313,11 @@ function gatewayConfiguration (options: GatewayOptions): Configuration {
 function shortConfiguration (options: ShortOptions): Configuration {
   check(shortSchema, options)
   const { upstream, name, wsUpstream, beforeHandler, undici, ...rest } = options
-  if (upstream === undefined && rest.targets === undefined) throw BadOptionError('targets: missing, must be a list of URLs; or give upstream, or pools and routes')
+  if (upstream === undefined && rest.targets === undefined && rest.discovery === undefined) {
+    throw BadOptionError('targets: missing, must be a list of URLs; or give discovery, upstream, or pools and routes')
+  }
   if (upstream !== undefined && rest.targets !== undefined) throw BadOptionError('upstream: there are targets, must be left out')
+  if (upstream !== undefined && rest.discovery !== undefined) throw BadOptionError('upstream: there is discovery, must be left out')
   if (beforeHandler !== undefined && rest.preHandler !== undefined) throw BadOptionError('beforeHandler: there is a preHandler, must be left out')
   if (upstream !== undefined) targetConfig(upstream, 'upstream')
   const pool = { ...Object.fromEntries(Object.keys(poolProperties).map(key => [key, rest[key as keyof PoolOptions]])), ...undiciOptions(undici, rest) }
@@ -326,13 +329,13 @@ function shortConfiguration (options: ShortOptions): Configuration {
   const path = upstream === undefined ? '' : new URL(upstream).pathname.replace(/\/+$/, '')
   // In @fastify/http-proxy a rewritePrefix has to repeat the path.
   const base = isBelow(rest.rewritePrefix ?? '', path) ? '' : path
-  const targets = rest.targets ?? [new URL(upstream ?? '').origin + base]
-  const pools = [{ name: poolName, path: '', options: { ...pool, targets } }]
+  const targets = upstream === undefined ? rest.targets : [new URL(upstream).origin + base]
+  const pools = [{ name: poolName, path: '', options: { ...pool, ...(targets === undefined ? undefined : { targets }) } }]
   if (wsUpstream === undefined) return { pools, routes: [{ path: '', options: { ...route, pool: poolName } }] }
   const websocketPool = `${poolName}:websocket`
   const websocketTarget = targetConfig(httpUrl(wsUpstream), 'wsUpstream').url + base
   return {
-    pools: [...pools, { name: websocketPool, path: '', options: { ...pool, affinity: undefined, targets: [websocketTarget] } }],
+    pools: [...pools, { name: websocketPool, path: '', options: { ...pool, affinity: undefined, discovery: undefined, discoveryTimeout: undefined, targets: [websocketTarget] } }],
     routes: [{ path: '', options: { ...route, pool: poolName, websocketPool } }]
   }
 }

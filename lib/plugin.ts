@@ -70,7 +70,7 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
 
   app.addHook('onReady', async () => {
     continueLazily(app.server)
-    for (const pool of joining.values()) pool.start()
+    await Promise.all([...joining.values()].map(async pool => { await pool.start() }))
   })
   // Probes end with the first sign of closing; connections once the requests that use them have ended.
   app.addHook('preClose', async () => { for (const pool of joining.values()) pool.retire() })

@@ -1,5 +1,6 @@
 import type { CookieOptions } from './affinity.js'
 import type { BudgetSettings } from './budget.js'
+import type { Discovery } from './discovery.js'
 import type { Probe } from './health/active.js'
 import type { BreakerFactory, Fault } from './health/passive.js'
 import type { KeyOption } from './key.js'
@@ -162,8 +163,15 @@ export interface SlowStartOptions {
 }
 
 export interface PoolOptions {
-  /** URLs, or URLs with weights, priorities and zones. A base path is allowed, credentials are not. */
-  readonly targets: ReadonlyArray<string | TargetConfig>
+  /**
+   * URLs, or URLs with weights, priorities and zones. A base path is allowed, credentials are not. With `discovery` they may be left
+   * out, and are there until its first list comes.
+   */
+  readonly targets?: ReadonlyArray<string | TargetConfig>
+  /** Says which targets there are. Default: those that are listed. */
+  readonly discovery?: Discovery
+  /** Milliseconds that the start of the app waits for the first list of `discovery`; 0 does not wait. Default: 5000. */
+  readonly discoveryTimeout?: number
   /** Default: `round-robin`. */
   readonly policy?: PolicyOption
   /** Further attempts on other targets after the first, when that is safe; 0 means none. Or more about them. Default: 2. */

@@ -152,9 +152,13 @@ export const slowStartProperties = {
   window: someMilliseconds, minimum: { ...aboveZero, maximum: 1 }, aggression: aboveZero
 } satisfies Record<keyof SlowStartOptions, object>
 
+const OBSERVED: ReadonlyArray<keyof Observer> = ['settled', 'healthChanged', 'joined', 'left', 'discoveryChanged']
+
 export const poolProperties = {
   // Each is checked when it is parsed, by the same function as the targets that are added later.
   targets: { type: 'array', minItems: 1 },
+  discovery: func,
+  discoveryTimeout: milliseconds,
   policy: {
     if: isObject,
     then: hashSchema,
@@ -187,7 +191,7 @@ export const poolProperties = {
   },
   observers: {
     type: 'array',
-    items: rule('an object with a function settled or healthChanged', isObserver)
+    items: rule(`an object with a function ${OBSERVED.slice(0, -1).join(', ')} or ${OBSERVED.at(-1)}`, isObserver)
   }
 } satisfies Record<keyof PoolOptions, object>
 
@@ -200,7 +204,6 @@ function isFaultOption (value: unknown): boolean {
 
 function isObserver (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const { settled, healthChanged } = value as Record<keyof Observer, unknown>
-  const methods = [settled, healthChanged].filter(method => method !== undefined)
+  const methods = OBSERVED.map(name => (value as Record<keyof Observer, unknown>)[name]).filter(method => method !== undefined)
   return methods.length > 0 && methods.every(isFunction)
 }

@@ -27,21 +27,24 @@ import { Tls } from './tls.js'
 export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock): PoolSettings {
   const {
     policy = 'round-robin', replayBytes = 64 * 1024, panic = policy === 'first' ? 0 : 0.5, health, timeouts = {}, observers = [], hedge, breaker = {},
-    limits = {}, zone, overprovisioning = 1.4, slowStart, affinity, drainHeader = 'x-upstream-drain'
+    limits = {}, zone, overprovisioning = 1.4, slowStart, affinity, drainHeader = 'x-upstream-drain', discovery, discoveryTimeout = 5000
   } = options
   const { connect = 2000, try: each = 0, headers = 30_000, idle = 60_000, total = 0, tunnel = 3_600_000, grace = 10_000 } = timeouts
   const { inFlight = 1024, streams = 0, queue = 256, queueTimeout = 1000, queueOrder = 'oldest' } = limits
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
   // Not map: it would skip the holes of a sparse list.
-  const targets = Array.from(options.targets, (target, i) => targetConfig(target, within(`targets[${i}]`)))
+  const targets = Array.from(options.targets ?? [], (target, i) => targetConfig(target, within(`targets[${i}]`)))
   assertDistinct(targets, within('targets'))
-  if (targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
+  if (options.targets === undefined && discovery === undefined) throw BadOptionError(`${within('targets')}: missing, must be given unless there is discovery`)
+  if (discovery === undefined) assertUnused({ discoveryTimeout: options.discoveryTimeout }, path, 'there is no discovery')
+  if (targets.length > 0 && targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
   if (affinity !== undefined) assertKept(affinity, within('affinity'))
   const drain = drainHeader === false ? undefined : drainHeader.toLowerCase()
   const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
   return {
     name,
     targets,
+    discovery: discovery === undefined ? undefined : { source: discovery, timeout: discoveryTimeout },
     selection: { policy: () => makePolicy(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
     retry: retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
     hedge: hedge === undefined ? undefined : hedging(clock, hedge),
@@ -152,7 +155,7 @@ function makeProbe (options: HealthOptions, tls: Tls, drainHeader: string | unde
 
 function assertUnused (options: Readonly<Record<string, unknown>>, path: string, reason: string): void {
   const useless = Object.keys(options).find(key => options[key] !== undefined)
-  if (useless !== undefined) throw BadOptionError(`${path}.${useless}: ${reason}, must be left out`)
+  if (useless !== undefined) throw BadOptionError(`${path === '' ? '' : `${path}.`}${useless}: ${reason}, must be left out`)
 }
 
 function statusRanges (status: NonNullable<HealthOptions['status']>, path: string): Array<number | [number, number]> {

@@ -4,6 +4,8 @@ import type { Affinity } from './affinity.js'
 import type { Answered, Attempt } from './attempt.js'
 import { Chain } from './chain.js'
 import type { Clock } from './clock.js'
+import { Discoverer, type DiscoveryState } from './discoverer.js'
+import type { Discovery, ListedTarget } from './discovery.js'
 import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
 import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
@@ -30,6 +32,8 @@ export interface PoolLogger {
 export interface PoolSettings extends TargetSettings {
   readonly name: string
   readonly targets: readonly CompleteTarget[]
+  /** Who says which targets there are, and for how many milliseconds a start waits for that; undefined when nobody does. */
+  readonly discovery: { readonly source: Discovery, readonly timeout: number } | undefined
   readonly selection: Omit<SelectionSettings, 'clock' | 'limited'>
   readonly retry: RetrySettings
   readonly hedge: Hedge | undefined
@@ -73,6 +77,7 @@ export class Pool extends Dispatcher {
   readonly #prober: Prober | undefined
   readonly #ejector: Ejector | undefined
   readonly #drains: Drains
+  readonly #discoverer: Discoverer | undefined
   readonly #expiries: Expiries
   /** Under way or in line. */
   readonly #running = new Chain<Exchange>()
@@ -105,6 +110,14 @@ export class Pool extends Dispatcher {
     if (settings.breaker !== undefined) {
       this.#ejector = new Ejector({ ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, members: () => this.#targets, change })
     }
+    if (settings.discovery !== undefined) {
+      this.#discoverer = new Discoverer({
+        ...settings.discovery,
+        clock,
+        onList: list => { this.#apply(list).catch((error: unknown) => { settings.log.error({ pool: this.name, err: error }, 'a target did not leave in good order') }) },
+        onChange: failure => { this.#discoveryChanged(failure) }
+      })
+    }
     this.#expiries = new Expiries(clock, [timeouts.headers, timeouts.idle])
     this.#exchanges = {
       clock,
@@ -133,16 +146,23 @@ export class Pool extends Dispatcher {
     this.#refresh()
   }
 
-  /** Starts the probes, if the pool has any, and the looks at TLS files. Until then every target is what `health.initial` says. */
-  start (): void {
+  /**
+   * Starts discovery, the probes, if the pool has any, and the looks at TLS files. Until then every target is what
+   * `health.initial` says, those of a first list that comes in time as well.
+   *
+   * @returns settles when discovery has said something, or its time is over; without discovery at once
+   */
+  async start (): Promise<void> {
     if (this.#closed) return
-    this.#started = true
     this.#settings.tls.start()
+    if (this.#discoverer !== undefined && !await this.#discoverer.start()) return
+    this.#started = true
     this.#prober?.start()
   }
 
-  /** Stops the probes and the looks at TLS files; requests go on. */
+  /** Stops discovery, the probes and the looks at TLS files; requests go on. */
   stop (): void {
+    this.#discoverer?.stop()
     this.#settings.tls.stop()
     this.#prober?.stop()
     this.#ejector?.stop()
@@ -190,6 +210,9 @@ export class Pool extends Dispatcher {
     return this.#targets.map(target => target.snapshot())
   }
 
+  /** How discovery is doing; undefined for a pool that has none. */
+  get discovery (): DiscoveryState | undefined { return this.#discoverer?.state }
+
   /** Whether fewer targets are up than the panic threshold asks for, so that health is ignored. */
   get panicking (): boolean { return this.#selection.panicking }
 
@@ -230,7 +253,7 @@ export class Pool extends Dispatcher {
   }
 
   /**
-   * Makes `list` the members. Those that stay keep everything (connections, counters, health, their place in the
+   * Makes `list` the members, until discovery says something else. Those that stay keep everything (connections, counters, health, their place in the
    * rotation) and take on the new weight. Nothing changes when the list has a mistake in it.
    *
    * @returns settles when the targets that left have finished what was in flight
@@ -240,16 +263,7 @@ export class Pool extends Dispatcher {
     if (!Array.isArray(list)) throw BadOptionError(`targets: ${show(list)}, must be a list`)
     const configs = list.map((target, i) => targetConfig(target, `targets[${i}]`))
     assertDistinct(configs, 'targets')
-    const wanted = new Map(configs.map(config => [config.url, config]))
-    for (const target of this.#targets) {
-      const config = wanted.get(target.url)
-      if (config === undefined) continue
-      const { weight, priority, zone } = config
-      if (weight === target.weight && priority === target.priority && zone === target.zone) continue
-      this.#change(target, () => { Object.assign(target, { weight, priority, zone }) }, `weight ${weight}`)
-    }
-    this.#join(configs.filter(config => this.#find(config.url) === undefined))
-    await this.#leave(this.#targets.filter(target => !wanted.has(target.url)))
+    await this.#apply(configs)
   }
 
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
@@ -325,8 +339,37 @@ export class Pool extends Dispatcher {
     return target
   }
 
-  #join (configs: readonly CompleteTarget[]): void {
-    const joining = configs.map(config => this.#target(config))
+  /** Makes a list without mistakes the members. */
+  async #apply (list: readonly ListedTarget[]): Promise<void> {
+    const wanted = new Map(list.map(config => [config.url, config]))
+    const leaving: Target[] = []
+    for (const target of this.#targets) {
+      const config = wanted.get(target.url)
+      // Connections to one that is asked for by another name were made, and verified, for the old one.
+      if (config === undefined || config.host !== target.host) {
+        leaving.push(target)
+        continue
+      }
+      wanted.delete(target.url)
+      const { weight, priority, zone, draining } = config
+      if (weight !== target.weight || priority !== target.priority || zone !== target.zone) {
+        this.#change(target, () => { Object.assign(target, { weight, priority, zone }) }, `weight ${weight}`)
+      }
+      if (draining !== target.standing.askedBy('discovery')) {
+        this.#change(target, () => { target.standing.askedToDrain('discovery', draining) }, draining ?? 'no longer draining, says discovery')
+      }
+    }
+    // An unchanged list leaves what policies have worked out for it.
+    if (wanted.size > 0) this.#join([...wanted.values()])
+    if (leaving.length > 0) await this.#leave(leaving)
+  }
+
+  #join (configs: readonly ListedTarget[]): void {
+    const joining = configs.map(config => {
+      const target = this.#target(config)
+      if (config.draining !== undefined) target.standing.askedToDrain('discovery', config.draining)
+      return target
+    })
     this.#targets = [...this.#targets, ...joining]
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
@@ -336,6 +379,7 @@ export class Pool extends Dispatcher {
       if (this.#started) target.standing.startSlowly()
     }
     this.#refresh()
+    for (const target of joining) this.#tellAll(observer => observer.joined?.(target, this.name))
   }
 
   #watch (target: Target, up: boolean): void {
@@ -358,6 +402,7 @@ export class Pool extends Dispatcher {
       this.#settings.log.info({ pool: this.name, target: target.url, inFlight: target.inFlight }, 'target left')
     }
     this.#refresh()
+    for (const target of leaving) this.#tellAll(observer => observer.left?.(target, this.name))
     await Promise.all(leaving.map(async target => {
       const { clock, timeouts: { grace } } = this.#settings
       // Ordinary answers come to an end by themselves; the next event may be days away.
@@ -370,6 +415,12 @@ export class Pool extends Dispatcher {
 
   #endStreams (target: Target): void {
     for (const exchange of this.#running.members()) if (exchange.isFrom(target)) exchange.finish()
+  }
+
+  #discoveryChanged (failure: string | undefined): void {
+    if (failure === undefined) this.#settings.log.info({ pool: this.name }, 'discovery works again')
+    else this.#settings.log.warn({ pool: this.name, reason: failure }, 'discovery failed: the last list stays in use')
+    this.#tellAll(observer => observer.discoveryChanged?.(this.name, failure))
   }
 
   /** The probes have changed their mind about a target. */
@@ -400,9 +451,7 @@ export class Pool extends Dispatcher {
     const fields = { pool: this.name, target: target.url, was, health, reason: why }
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)
-    for (const observer of this.#settings.observers) {
-      this.#tell(() => observer.healthChanged?.(target, was, why))
-    }
+    this.#tellAll(observer => observer.healthChanged?.(target, was, why))
   }
 
   /** Works out once, when a fact changes, what every pick relies on. */
@@ -429,6 +478,10 @@ export class Pool extends Dispatcher {
     for (const observer of this.#settings.observers) {
       this.#tell(() => observer.settled?.(target, outcome))
     }
+  }
+
+  #tellAll (call: (observer: Observer) => unknown): void {
+    for (const observer of this.#settings.observers) this.#tell(() => call(observer))
   }
 
   #tell (call: () => unknown): void {

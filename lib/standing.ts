@@ -9,14 +9,14 @@ const SPARED_SHARE = 0.1
 const SPARED_DEFAULT = 1000
 const SPARED_LIMIT = 30_000
 
-/** What a target has asked by. */
-export type Asking = 'answer' | 'probe'
+/** By what a target has asked for its drain. Discovery speaks for it. */
+export type Asking = 'answer' | 'probe' | 'discovery'
 
 /**
  * What is known of a target's health, and what that makes of its share of the traffic.
  *
  * Three voices are heard, in this order: the operator, who drains; the probes; the breaker, which ejects. And a target may ask
- * for its own drain. Each is remembered by itself, so that one that falls silent uncovers what the others say.
+ * for its own drain, or discovery may on its behalf. Each is remembered by itself, so that one that falls silent uncovers what the others say.
  */
 export class Standing {
   readonly #clock: Clock
@@ -33,7 +33,7 @@ export class Standing {
   #ejected: string | undefined
   #unreachable = false
   #trial = false
-  /** Why it has asked to be drained, by an answer or by a probe: one may be over before the other. */
+  /** Why it has asked to be drained, by what: one may be over before the other. */
   readonly #asked = new Map<Asking, string>()
   /** When it began to start slowly; undefined when it has its full share. */
   #startedAt: number | undefined
@@ -151,6 +151,9 @@ export class Standing {
     if (reason !== undefined) this.#asked.set(by, reason)
     else if (this.#asked.delete(by) && this.#asked.size === 0) this.startSlowly()
   }
+
+  /** Why it has asked to be drained by this; undefined when it has not. */
+  askedBy (by: Asking): string | undefined { return this.#asked.get(by) }
 
   /** It has asked for less, for so many milliseconds; 0 is a 429 that does not say for how long. */
   spare (ms: number): void {

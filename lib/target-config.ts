@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { BadOptionError, show } from './errors.js'
 
 /** A target as configured. */
@@ -10,6 +11,11 @@ export interface TargetConfig {
   readonly priority?: number
   /** Where it is. Those in the pool's own zone are preferred. Default: nowhere in particular. */
   readonly zone?: string | undefined
+  /**
+   * Name, with its port if that is not the default of the protocol, by which the target is asked for in place of the host of its URL:
+   * in `Host`, and in TLS as the name that is asked for and verified. For a URL with an address in it. Default: the host of the URL.
+   */
+  readonly host?: string | undefined
 }
 
 /** A target with everything decided. */
@@ -18,6 +24,8 @@ export interface CompleteTarget {
   readonly weight: number
   readonly priority: number
   readonly zone: string | undefined
+  /** In lower case, without the port that is the protocol's own. */
+  readonly host?: string | undefined
 }
 
 /**
@@ -27,15 +35,25 @@ export interface CompleteTarget {
  * @throws BadOptionError naming the path, the value and what is allowed
  */
 export function targetConfig (value: unknown, path: string): CompleteTarget {
-  const { url, weight = 1, priority = 0, zone, ...unknown } = (typeof value === 'string' || value instanceof URL ? { url: String(value) } : value ?? {}) as Record<string, unknown>
-  if (typeof url !== 'string') throw BadOptionError(`${path}: ${show(value)}, must be a URL or { url, weight, priority, zone }`)
+  const { url, weight = 1, priority = 0, zone, host, ...unknown } = (typeof value === 'string' || value instanceof URL ? { url: String(value) } : value ?? {}) as Record<string, unknown>
+  if (typeof url !== 'string') throw BadOptionError(`${path}: ${show(value)}, must be a URL or { url, weight, priority, zone, host }`)
   const [extra] = Object.keys(unknown)
-  if (extra !== undefined) throw BadOptionError(`${path}.${extra}: unknown option, allowed are url, weight, priority, zone`)
+  if (extra !== undefined) throw BadOptionError(`${path}.${extra}: unknown option, allowed are url, weight, priority, zone, host`)
   if (typeof weight !== 'number' || !Number.isFinite(weight)) throw BadOptionError(`${path}.weight: ${show(weight)}, must be a number`)
   if (weight < 0) throw BadOptionError(`${path}.weight: ${show(weight)}, must be >= 0`)
   if (!Number.isInteger(priority) || Number(priority) < 0) throw BadOptionError(`${path}.priority: ${show(priority)}, must be an integer >= 0`)
   if (zone !== undefined && (typeof zone !== 'string' || zone === '')) throw BadOptionError(`${path}.zone: ${show(zone)}, must be a text that is not empty`)
-  return { url: targetUrl(url, path), weight, priority: Number(priority), zone }
+  const canonical = targetUrl(url, path)
+  return { url: canonical, weight, priority: Number(priority), zone, host: host === undefined ? undefined : targetHost(host, canonical, `${path}.host`) }
+}
+
+/** An address has no name that could be asked for in TLS, and is what URLs are for. */
+function targetHost (host: unknown, url: string, path: string): string {
+  const whole = `${url.slice(0, url.indexOf(':'))}://${String(host)}`
+  if (typeof host !== 'string' || !/^[a-z\d_](?:[a-z\d._-]*[a-z\d_.])?(?::[1-9]\d*)?$/i.test(host) || !URL.canParse(whole) || isIP(new URL(whole).hostname) !== 0) {
+    throw BadOptionError(`${path}: ${show(host)}, must be a host name, with a port if it is not the default`)
+  }
+  return new URL(whole).host
 }
 
 /** The one spelling of a target's URL that identifies it: origin and base path, no trailing slash. */

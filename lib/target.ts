@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Pool as UndiciPool, type Dispatcher } from 'undici'
 import type { Clock } from './clock.js'
 import { Connection, type ConnectionOptions } from './connection.js'
-import { connector, type TlsSettings } from './connector.js'
+import { connector, type Place, type TlsSettings } from './connector.js'
 import type { Gradient2 } from './limits/gradient2.js'
 import { isFault, type Health, type Outcome } from './outcome.js'
 import type { SlowStartSettings } from './slow-start.js'
@@ -68,6 +68,8 @@ export interface TargetSnapshot {
   readonly weight: number
   readonly priority: number
   readonly zone: string | undefined
+  /** Name, with its port if it has one, by which it is asked for in place of the host of its URL. */
+  readonly host: string | undefined
   readonly health: Health
   /** Why it is not `up`. */
   readonly reason: string | undefined
@@ -105,6 +107,10 @@ export class Target {
   /** The one spelling of its URL, without a trailing slash; it is the target's identity in its pool. */
   readonly url: string
   readonly origin: string
+  /** The origin that it is asked for as: another one than `origin` when it goes by a name that its URL does not have. */
+  readonly authority: string
+  /** Where to connect to, when `authority` does not say so. */
+  readonly place: Place | undefined
   /** What goes before every path: empty, or a path without a trailing slash. */
   readonly basePath: string
   /** Joining order in the pool: policies go round in it, and it survives the coming and going of others. */
@@ -115,6 +121,7 @@ export class Target {
   /** Its tier, 0 first. */
   priority: number
   zone: string | undefined
+  readonly host: string | undefined
   readonly #settings: TargetSettings
   readonly #adaptive: Gradient2 | undefined
   /** Every connection that there has been room for; undici keeps them and makes new sockets for them. */
@@ -139,11 +146,15 @@ export class Target {
     this.origin = url.origin
     this.basePath = config.url.slice(url.origin.length)
     this.id = id
-    this.servername = settings.tls.servername ?? (isIP(url.hostname.replace(/^\[|\]$/g, '')) === 0 ? url.hostname : undefined)
+    const { hostname, origin } = config.host === undefined ? url : new URL(`${url.protocol}//${config.host}`)
+    this.authority = origin
+    this.place = origin === url.origin ? undefined : { hostname: bare(url.hostname), port: url.port }
+    this.servername = settings.tls.servername ?? (isIP(bare(hostname)) === 0 ? hostname : undefined)
     this.#settings = settings
     this.#weight = config.weight
     this.priority = config.priority
     this.zone = config.zone
+    this.host = config.host
     this.standing = new Standing(settings.clock, settings.slowStart)
     this.standing.weightless = config.weight === 0
     this.#adaptive = settings.limits.adaptive?.()
@@ -246,22 +257,22 @@ export class Target {
    */
   dispatch (send: Send, handler: Dispatcher.DispatchHandler): void {
     const { clock, timeouts, tls, limits } = this.#settings
-    this.#connections ??= new UndiciPool(this.origin, {
+    this.#connections ??= new UndiciPool(this.authority, {
       factory: (origin, options) => {
         const connection = new Connection(origin, options as ConnectionOptions, clock)
         this.#clients.add(connection)
         return connection
       },
-      connect: connector(clock, timeouts.connect, tls),
+      connect: connector(clock, timeouts.connect, tls, undefined, this.place),
       ...(limits.connections === 0 ? undefined : { connections: limits.connections }),
       // Attempts keep these themselves: undici's are looked at every half second.
       headersTimeout: 0,
       bodyTimeout: 0
     })
-    send.origin = this.origin
+    send.origin = this.authority
     send.path = joined(this.basePath, send.path)
     // Without one undici goes by the request's Host, and would need a connection for each. The connector knows the right one.
-    send.servername = this.origin
+    send.servername = this.authority
     this.#connections.dispatch(send, handler)
   }
 
@@ -342,6 +353,7 @@ export class Target {
       weight: this.weight,
       priority: this.priority,
       zone: this.zone,
+      host: this.host,
       health: this.health,
       reason: this.reason,
       inFlight: this.inFlight,
@@ -352,6 +364,11 @@ export class Target {
       counters: { ...this.#counters }
     }
   }
+}
+
+/** An address without the brackets that it has in a URL. */
+function bare (hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }
 
 /** A path below a base path; one that is empty, or only a query, stands for the base itself. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { SecureContext } from 'node:tls'
 import type { Clock } from './clock.js'
 import type { TlsSettings } from './connector.js'
 import { BadOptionError } from './errors.js'
+import { codeOf, stateOf } from './file-state.js'
 import { badPem, secureContext, type Pem, type PemSource } from './pem.js'
 
 /** How TLS connections to upstreams are made. Certificates are always verified unless told otherwise. */
@@ -173,19 +174,6 @@ function sources (options: TlsOptions, role: typeof ROLES[number], path: string)
   })
 }
 
-/** Changes when a file does, whether it is one itself or a link that leads to it. */
-async function stateOf (files: readonly string[]): Promise<string> {
-  const states = await Promise.all(files.map(async file => {
-    try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true })
-      return [dev, ino, size, mtimeNs, ctimeNs].join()
-    } catch (error) {
-      return codeOf(error)
-    }
-  }))
-  return states.join(' ')
-}
-
 function readNow (source: PemSource): Pem {
   try {
     return { ...source, pem: readFileSync(source.file ?? '') }
@@ -204,10 +192,6 @@ async function read (source: PemSource): Promise<Pem> {
 
 function unreadable (source: PemSource, error: unknown): Error {
   return badPem(source, codeOf(error), 'be a file that can be read')
-}
-
-function codeOf (error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown error'
 }
 
 function digestOf (pems: readonly Pem[]): string {

@@ -2,11 +2,11 @@ import t from 'tap'
 import { targetConfig, targetUrl } from '../lib/target-config.js'
 
 t.test('a target is a URL, or a URL with a weight', async t => {
-  t.strictSame(targetConfig('http://a.test:3000', 'targets[0]'), { url: 'http://a.test:3000', weight: 1, priority: 0, zone: undefined })
-  t.strictSame(targetConfig({ url: 'http://a.test' }, 'targets[0]'), { url: 'http://a.test', weight: 1, priority: 0, zone: undefined })
-  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0 }, 'targets[0]'), { url: 'http://a.test', weight: 0, priority: 0, zone: undefined })
-  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0.5 }, 'targets[0]'), { url: 'http://a.test', weight: 0.5, priority: 0, zone: undefined })
-  t.strictSame(targetConfig(new URL('http://a.test/v2/'), 'targets[0]'), { url: 'http://a.test/v2', weight: 1, priority: 0, zone: undefined })
+  t.strictSame(targetConfig('http://a.test:3000', 'targets[0]'), { url: 'http://a.test:3000', weight: 1, priority: 0, zone: undefined, host: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test' }, 'targets[0]'), { url: 'http://a.test', weight: 1, priority: 0, zone: undefined, host: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0 }, 'targets[0]'), { url: 'http://a.test', weight: 0, priority: 0, zone: undefined, host: undefined })
+  t.strictSame(targetConfig({ url: 'http://a.test', weight: 0.5 }, 'targets[0]'), { url: 'http://a.test', weight: 0.5, priority: 0, zone: undefined, host: undefined })
+  t.strictSame(targetConfig(new URL('http://a.test/v2/'), 'targets[0]'), { url: 'http://a.test/v2', weight: 1, priority: 0, zone: undefined, host: undefined })
 })
 
 t.test('a bad target is refused with its place, its value and what is allowed', async t => {
@@ -16,13 +16,13 @@ t.test('a bad target is refused with its place, its value and what is allowed', 
     [{ url: 'http://a.test', weight: NaN }, 'targets[1].weight: NaN, must be a number'],
     [{ url: 'http://a.test', weight: Infinity }, 'targets[1].weight: Infinity, must be a number'],
     [{ url: 'http://a.test', weight: null }, 'targets[1].weight: null, must be a number'],
-    [{ url: 'http://a.test', wieght: 2 }, 'targets[1].wieght: unknown option, allowed are url, weight, priority, zone'],
-    [{}, 'targets[1]: {}, must be a URL or { url, weight, priority, zone }'],
-    [{ weight: 1 }, 'targets[1]: { weight: 1 }, must be a URL or { url, weight, priority, zone }'],
-    [{ url: 5 }, 'targets[1]: { url: 5 }, must be a URL or { url, weight, priority, zone }'],
-    [null, 'targets[1]: null, must be a URL or { url, weight, priority, zone }'],
-    [undefined, 'targets[1]: undefined, must be a URL or { url, weight, priority, zone }'],
-    [3000, 'targets[1]: 3000, must be a URL or { url, weight, priority, zone }'],
+    [{ url: 'http://a.test', wieght: 2 }, 'targets[1].wieght: unknown option, allowed are url, weight, priority, zone, host'],
+    [{}, 'targets[1]: {}, must be a URL or { url, weight, priority, zone, host }'],
+    [{ weight: 1 }, 'targets[1]: { weight: 1 }, must be a URL or { url, weight, priority, zone, host }'],
+    [{ url: 5 }, 'targets[1]: { url: 5 }, must be a URL or { url, weight, priority, zone, host }'],
+    [null, 'targets[1]: null, must be a URL or { url, weight, priority, zone, host }'],
+    [undefined, 'targets[1]: undefined, must be a URL or { url, weight, priority, zone, host }'],
+    [3000, 'targets[1]: 3000, must be a URL or { url, weight, priority, zone, host }'],
     ['', "targets[1]: '', must be an absolute http: or https: URL"],
     ['a.test:3000', "targets[1]: 'a.test:3000', must be an absolute http: or https: URL"],
     ['/path', "targets[1]: '/path', must be an absolute http: or https: URL"],
@@ -35,6 +35,18 @@ t.test('a bad target is refused with its place, its value and what is allowed', 
     ['http://a.test#x', "targets[1]: 'http://a.test#x', must not have a query or a fragment"]
   ] as const) {
     t.throws(() => targetConfig(value, 'targets[1]'), { code: 'FST_BALANCER_BAD_OPTION', message })
+  }
+})
+
+t.test('a host is a name, with its port if it is not the default', async t => {
+  for (const [url, host, expected] of [
+    ['http://10.0.0.1', 'API.test', 'api.test'], ['http://10.0.0.1:3000', 'api.test', 'api.test'], ['http://10.0.0.1', 'api.test:80', 'api.test'],
+    ['https://10.0.0.1', 'api.test:80', 'api.test:80'], ['https://[::1]:8443', 'api.test:8443', 'api.test:8443'], ['http://10.0.0.1', 'a_b.test.', 'a_b.test.']
+  ] as const) t.equal(targetConfig({ url, host }, 'targets[0]').host, expected, `${url} ${host}`)
+  for (const host of ['', 5, null, '10.0.0.1', '[::1]', 'a b', 'a.test/x', 'a.test:0', 'a.test:65536', 'a.test:', 'http://a.test', 'x@a.test', '1.2', 'a.test\n']) {
+    t.throws(() => targetConfig({ url: 'http://10.0.0.1', host }, 'targets[0]'), {
+      code: 'FST_BALANCER_BAD_OPTION', message: /^targets\[0\]\.host: .*, must be a host name, with a port if it is not the default$/
+    }, String(host))
   }
 })
 

@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls'
 import type { buildConnector } from 'undici'
 import type { Clock } from '../clock.js'
 import { Connection } from '../connection.js'
-import { connector, type TlsSettings } from '../connector.js'
+import { connector, type Place, type TlsSettings } from '../connector.js'
 
 /**
  * Milliseconds that a connection may be idle between two probes. What is on the way to a target forgets connections after a few
@@ -24,8 +24,11 @@ export class ProbeConnection extends Connection {
   readonly #tls: TlsSettings
   readonly #now: Present
 
-  /** @param keep whether it stays open after an answer */
-  constructor (origin: string, keep: boolean, clock: Clock, tls: TlsSettings) {
+  /**
+   * @param keep whether it stays open after an answer
+   * @param place where to connect to, when `origin` does not say so
+   */
+  constructor (origin: string, keep: boolean, clock: Clock, tls: TlsSettings, place?: Place) {
     // The base class needs it before there is a `this`.
     const now: Present = { connecting: undefined, context: tls.secureContext }
     super(origin, {
@@ -35,7 +38,7 @@ export class ProbeConnection extends Connection {
         now.connecting = connecting
         now.context = tls.secureContext
         // Whoever asks has the only deadline.
-        connector(clock, 0, tls, connecting.signal)(options, (...result) => {
+        connector(clock, 0, tls, connecting.signal, place)(options, (...result) => {
           now.connecting = undefined
           callback(...result)
         })

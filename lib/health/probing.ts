@@ -147,9 +147,10 @@ export class Probing implements Waiting {
     const { clock, probe, tls, port } = this.#settings
     if (this.#connection?.outdated === true) this.#end(OVER)
     if (this.#connection === undefined) {
-      const origin = new URL(this.#target.origin)
+      const { authority, place } = this.#target
+      const origin = new URL(authority)
       if (port !== undefined) origin.port = String(port)
-      this.#connection = new ProbeConnection(origin.origin, keeps(probe), clock, tls)
+      this.#connection = new ProbeConnection(origin.origin, keeps(probe), clock, tls, place === undefined ? undefined : { ...place, port: String(port ?? place.port) })
     }
     return this.#connection
   }

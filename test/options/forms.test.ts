@@ -18,7 +18,7 @@ t.test('the two forms must not be mixed', async t => {
 })
 
 t.test('the short form must have targets or an upstream, and not both', async t => {
-  const missing = 'targets: missing, must be a list of URLs; or give upstream, or pools and routes'
+  const missing = 'targets: missing, must be a list of URLs; or give discovery, upstream, or pools and routes'
   for (const options of [{}, { prefix: '/x' }, { targets: undefined }, undefined]) await refuses(t, options, missing)
   await refuses(t, { upstream: URL_A, targets }, 'upstream: there are targets, must be left out')
   await refuses(t, { upstream: '' }, "upstream: '', must be a URL; several are given as targets, among which a policy chooses")
@@ -27,7 +27,7 @@ t.test('the short form must have targets or an upstream, and not both', async t 
 
 t.test('an unknown option at the top is refused with a list of those that there are', async t => {
   await refuses(t, { pools: {}, route: [] }, 'route: unknown option, allowed are pools, routes, prefix, logLevel, logSerializers')
-  t.match((await refusal({ targets, polcy: 'random' })).message, /^polcy: unknown option, allowed are targets, policy, .+, upstream, name$/)
+  t.match((await refusal({ targets, polcy: 'random' })).message, /^polcy: unknown option, allowed are targets, discovery, discoveryTimeout, policy, .+, upstream, name$/)
 })
 
 t.test('pools and routes must be an object and a list', async t => {

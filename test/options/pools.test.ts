@@ -3,8 +3,8 @@ import Fastify from 'fastify'
 import balancer from '../../lib/index.js'
 import { pool, refusal, refuses, URL_A } from './refusal.js'
 
-const POOL_OPTIONS = 'targets, policy, retries, hedge, breaker, limits, zone, overprovisioning, slowStart, affinity, drainHeader, replayBytes, panic, health, timeouts, tls, ' +
-  'observers'
+const POOL_OPTIONS = 'targets, discovery, discoveryTimeout, policy, retries, hedge, breaker, limits, zone, overprovisioning, slowStart, affinity, drainHeader, replayBytes, panic, ' +
+  'health, timeouts, tls, observers'
 const POLICIES = "'round-robin', 'random', 'least-requests', 'p2c', 'first'"
 
 t.test('an unknown option of a pool is refused with a list of those that there are', async t => {
@@ -92,7 +92,7 @@ t.test('an observer must have a function that can be called', async t => {
   await refuses(t, pool({ observers: { settled () {} } }), 'pools.users.observers: { settled: [Function: settled] }, must be a list')
   for (const [observer, shown] of [[{}, '{}'], [5, '5'], [null, 'null'], [{ settled: 5 }, '{ settled: 5 }'], [{ setled: 1 }, '{ setled: 1 }']]) {
     await refuses(t, pool({ observers: [{ settled () {} }, observer] }),
-      `pools.users.observers[1]: ${String(shown)}, must be an object with a function settled or healthChanged`)
+      `pools.users.observers[1]: ${String(shown)}, must be an object with a function settled, healthChanged, joined, left or discoveryChanged`)
   }
 })
 

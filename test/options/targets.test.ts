@@ -24,12 +24,12 @@ t.test('a target must be an absolute http: or https: URL', async t => {
 
 t.test('a target must be a text or an object with a url', async t => {
   for (const [target, shown] of [[null, 'null'], [5, '5'], [{}, '{}'], [[URL_A], `[ '${URL_A}' ]`], [{ uri: URL_A }, `{ uri: '${URL_A}' }`]]) {
-    await refuses(t, pool({ targets: [target] }), `pools.users.targets[0]: ${String(shown)}, must be a URL or { url, weight, priority, zone }`)
+    await refuses(t, pool({ targets: [target] }), `pools.users.targets[0]: ${String(shown)}, must be a URL or { url, weight, priority, zone, host }`)
   }
   const sparse: string[] = []
   sparse[1] = URL_A
-  await refuses(t, pool({ targets: sparse }), 'pools.users.targets[0]: undefined, must be a URL or { url, weight, priority, zone }')
-  await refuses(t, pool({ targets: [{ url: URL_A, wieght: 2 }] }), 'pools.users.targets[0].wieght: unknown option, allowed are url, weight, priority, zone')
+  await refuses(t, pool({ targets: sparse }), 'pools.users.targets[0]: undefined, must be a URL or { url, weight, priority, zone, host }')
+  await refuses(t, pool({ targets: [{ url: URL_A, wieght: 2 }] }), 'pools.users.targets[0].wieght: unknown option, allowed are url, weight, priority, zone, host')
 })
 
 t.test('a target must not have a query or a fragment', async t => {
@@ -77,7 +77,7 @@ t.test('there must be a list of targets with something in it', async t => {
   await refuses(t, pool({ targets: [] }), 'pools.users.targets: [], must not be empty')
   await refuses(t, pool({ targets: URL_A }), `pools.users.targets: '${URL_A}', must be a list`)
   await refuses(t, pool({ targets: { a: URL_A } }), `pools.users.targets: { a: '${URL_A}' }, must be a list`)
-  await refuses(t, pool({ targets: undefined }), 'pools.users.targets: missing, must be given')
+  await refuses(t, pool({ targets: undefined }), 'pools.users.targets: missing, must be given unless there is discovery')
 })
 
 t.test('a weight must be a finite number that is not negative, and one must be positive', async t => {

@@ -13,11 +13,11 @@ function members (t: Test): { pool: Pool, log: PoolLine[] } {
 
 /** Whatever a caller without types may come up with. */
 const wrongTargets: ReadonlyArray<readonly [unknown, string]> = [
-  [undefined, 'undefined, must be a URL or { url, weight, priority, zone }'],
-  [null, 'null, must be a URL or { url, weight, priority, zone }'],
-  [3000, 'must be a URL or { url, weight, priority, zone }'],
-  [{}, 'must be a URL or { url, weight, priority, zone }'],
-  [{ url: 3000 }, 'must be a URL or { url, weight, priority, zone }'],
+  [undefined, 'undefined, must be a URL or { url, weight, priority, zone, host }'],
+  [null, 'null, must be a URL or { url, weight, priority, zone, host }'],
+  [3000, 'must be a URL or { url, weight, priority, zone, host }'],
+  [{}, 'must be a URL or { url, weight, priority, zone, host }'],
+  [{ url: 3000 }, 'must be a URL or { url, weight, priority, zone, host }'],
   ['', '\'\', must be an absolute http: or https: URL'],
   ['a.internal:3000', '\'a.internal:3000\', must be an absolute http: or https: URL'],
   ['//a.internal', 'must be an absolute http: or https: URL'],
@@ -27,7 +27,7 @@ const wrongTargets: ReadonlyArray<readonly [unknown, string]> = [
   ['http://me:secret@a.internal', 'credentials; send them as a header'],
   ['http://c.internal/?x=1', 'must not have a query or a fragment'],
   ['http://c.internal/#x', 'must not have a query or a fragment'],
-  [{ url: 'http://c.internal', wieght: 2 }, 'wieght: unknown option, allowed are url, weight, priority, zone']
+  [{ url: 'http://c.internal', wieght: 2 }, 'wieght: unknown option, allowed are url, weight, priority, zone, host']
 ]
 
 const wrongWeights: ReadonlyArray<readonly [unknown, string]> = [

@@ -28,8 +28,12 @@ export function options (): void {
   void app.register(balancer, { upstream: 'http://a', websocket: true, wsReconnect: {} })
   // @ts-expect-error belongs to the short form
   void app.register(balancer, { pools: { a: { targets } }, routes: [{ pool: 'a', websocket: true, wsUpstream: 'ws://a' }] })
-  // @ts-expect-error a pool has targets
-  void app.register(balancer, { pools: { a: { retries: 1 } } })
+  // @ts-expect-error discovery is a function
+  void app.register(balancer, { pools: { a: { discovery: ['http://a'] } } })
+  // @ts-expect-error discovery yields whole lists
+  void app.register(balancer, { discovery: async function * () { yield 'http://a' } })
+  // @ts-expect-error belongs to a pool
+  void app.register(balancer, { pools: { a: { targets } }, discovery: async function * () { yield ['http://a'] } })
 }
 
 export const pools: PoolOptions[] = [

@@ -19,8 +19,9 @@ export function tcpProbe (clock: Clock, options: TcpProbeOptions): Probe {
 
 /** Connects and hangs up. Rejects with the reason when that can not be done. */
 export async function connectOnce (target: Target, clock: Clock, { port, tls, timeout }: TcpProbeOptions, signal: AbortSignal): Promise<void> {
-  const url = new URL(target.origin)
-  const connect = connector(clock, timeout, tls, signal)
+  const url = new URL(target.authority)
+  const { place } = target
+  const connect = connector(clock, timeout, tls, signal, place === undefined ? undefined : { ...place, port: String(port ?? place.port) })
   await new Promise<void>((resolve, reject) => {
     connect({
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
