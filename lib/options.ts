@@ -9,6 +9,7 @@ import { BadOptionError } from './errors.js'
 import { isBelow } from './location.js'
 import { anything, atLeastOne, flag, func, isFunction, isText, list, milliseconds, object, someObject, text, wholeMilliseconds } from './option-types.js'
 import { climbs } from './path.js'
+import { Pool } from './pool.js'
 import type { PoolOptions } from './pool-options.js'
 import {
   affinityProperties, breakerProperties, healthProperties, limitProperties, poolProperties, retryProperties, slowStartProperties, timeoutProperties, tlsProperties
@@ -123,7 +124,8 @@ export interface RouteOptions extends FastifyRouteOptions {
 
 /** The long form: any number of pools and routes. */
 export interface GatewayOptions {
-  readonly pools?: Readonly<Record<string, PoolOptions>>
+  /** Options, or a pool of another app, which this app does not start, end or look after. */
+  readonly pools?: Readonly<Record<string, PoolOptions | Pool>>
   /** Each names a pool of this registration or of an earlier one. */
   readonly routes?: ReadonlyArray<RouteOptions & { readonly pool: string }>
   /** Goes before the prefix of every route. */
@@ -148,7 +150,7 @@ export type BalancerOptions = GatewayOptions | ShortOptions
 
 /** Both forms as one. */
 export interface Configuration {
-  readonly pools: ReadonlyArray<{ readonly name: string, readonly path: string, readonly options: PoolOptions }>
+  readonly pools: ReadonlyArray<{ readonly name: string, readonly path: string, readonly options: PoolOptions | Pool }>
   readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string, readonly websocketPool?: string } }>
 }
 
@@ -156,6 +158,8 @@ const hook = rule('a function or a list of functions', value => isFunction(value
 const method = rule('a method, in upper or lower case', isText(/^[a-z-]+$/i))
 const ownName = rule('a text that is not empty and not the name of a property of every object',
   value => typeof value === 'string' && value !== '' && !(value in Object.prototype))
+
+const isPool = rule('a pool', value => value instanceof Pool)
 
 const fastifyRouteProperties = {
   attachValidation: flag,
@@ -241,7 +245,7 @@ function isPrefix (value: unknown): boolean {
 }
 
 const gatewaySchema = object({
-  pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties, ['targets']) },
+  pools: { type: 'object', propertyNames: ownName, additionalProperties: { if: isPool, then: anything, else: object(poolProperties, ['targets']) } },
   routes: { type: 'array', items: { ...object({ ...routeProperties, pool: text, ...shortOnly, ...elsewhereProperties }, ['pool']), ...websocketOnly } },
   ...Object.fromEntries(['upstream', 'name', ...Object.keys(poolProperties), ...Object.keys(routeProperties)]
     .filter(key => key !== 'routes')
