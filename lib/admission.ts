@@ -28,7 +28,7 @@ export interface Entrant {
  * Streams are counted apart, and one that has no room is not made to wait: a place might not come free for hours.
  */
 export class Admission {
-  readonly #settings: AdmissionSettings
+  #settings: AdmissionSettings
   readonly #queue: Queue
   /** Whether any target can take one more. */
   readonly #hasRoom: () => boolean
@@ -50,6 +50,13 @@ export class Admission {
 
   /** How many wait in line. */
   get waiting (): number { return this.#queue.length }
+
+  /** Other limits. What is under way stays. */
+  reconfigure (settings: AdmissionSettings): void {
+    this.#settings = settings
+    this.#queue.reconfigure(settings.queue)
+    this.recheck()
+  }
 
   /** Asks for a place that is given back with `leave`. */
   enter (entrant: Entrant, stream: boolean): void {

@@ -29,7 +29,16 @@ export class Expiries {
   /** @param usual lengths, in milliseconds, whose timer is left to run when nobody waits any more: somebody soon will again */
   constructor (clock: Clock, usual: readonly number[] = []) {
     this.#clock = clock
-    for (const ms of usual) this.#lists.set(ms, new ExpiryList(clock, ms))
+    this.keep(usual)
+  }
+
+  /** More lengths whose timer is left to run. */
+  keep (usual: readonly number[]): void {
+    for (const ms of usual) {
+      const list = this.#lists.get(ms)
+      if (list === undefined) this.#lists.set(ms, new ExpiryList(this.#clock, ms))
+      else list.unused = undefined
+    }
   }
 
   /** Sets the time of `expiring` to `ms` milliseconds from now, whatever it was before. */
@@ -53,14 +62,14 @@ class ExpiryList {
   readonly #ms: number
   readonly #clock: Clock
   /** Called when it is of no more use; undefined when it is kept. */
-  readonly #unused: (() => void) | undefined
+  unused: (() => void) | undefined
   readonly #chain = new Chain<Expiring>()
   #cancel: () => void = noTimer
 
   constructor (clock: Clock, ms: number, unused?: () => void) {
     this.#clock = clock
     this.#ms = ms
-    this.#unused = unused
+    this.unused = unused
   }
 
   add (expiring: Expiring): void {
@@ -73,9 +82,9 @@ class ExpiryList {
   remove (expiring: Expiring): void {
     this.#chain.remove(expiring)
     expiring.waits = undefined
-    if (this.#unused === undefined || this.#chain.first !== undefined) return
+    if (this.unused === undefined || this.#chain.first !== undefined) return
     this.rest()
-    this.#unused()
+    this.unused()
   }
 
   /** Ends the timer when there is nothing to wait for. */

@@ -15,7 +15,6 @@ import {
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
 import { cookieValue, dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
-import type { KeyReader } from './key.js'
 import { hostedUrl, movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
 import type { Rewritten } from './path.js'
@@ -29,8 +28,6 @@ import { upgradeOf, type Upgrade } from './upgrade.js'
 /** What a request needs to know of its route. */
 export interface ForwardingSettings {
   readonly pool: Pool
-  /** Reads what the pool's policy hashes; undefined when it does not. */
-  readonly keyOf: KeyReader | undefined
   readonly preserveHost: boolean
   readonly via: string | false
   /** Whether hops are told of in `Forwarded` as well. */
@@ -161,7 +158,7 @@ export class Forwarding implements Handler {
 
   /** Called by reply-from with what it made of the request; `respond` is its way to answer the client. */
   send ({ path, method, body: given, headersTimeout, bodyTimeout }: Outgoing, respond: Respond): void {
-    const { pool, keyOf, replyOptions, deadline } = this.#settings
+    const { pool, replyOptions, deadline } = this.#settings
     const body = this.#keptBytes ?? (given === '' ? this.#unparsed() ?? this.#falsyJson() : given)
     const hasBody = body !== '' && body !== null && body !== undefined
     // A length without a body would leave the upstream waiting.
@@ -184,7 +181,7 @@ export class Forwarding implements Handler {
       headers: this.#headers,
       body: hasBody ? body as ExchangeOptions['body'] : null,
       // All of them each time, so that every request has the same shape.
-      key: keyOf?.(this.#request),
+      key: pool.keyOf?.(this.#request),
       attempts: this.#attempts,
       importance: this.#importance,
       stick: this.#sticking(),

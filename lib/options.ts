@@ -7,8 +7,9 @@ import {
 } from './compat.js'
 import { BadOptionError } from './errors.js'
 import { isBelow } from './location.js'
-import { anything, atLeastOne, flag, func, isFunction, isText, list, milliseconds, object, someObject, text, wholeMilliseconds } from './option-types.js'
+import { anything, atLeastOne, flag, func, isFunction, isText, list, matching, milliseconds, object, someObject, text, wholeMilliseconds } from './option-types.js'
 import { climbs } from './path.js'
+import { Pool } from './pool.js'
 import type { PoolOptions } from './pool-options.js'
 import {
   affinityProperties, breakerProperties, healthProperties, limitProperties, poolProperties, retryProperties, slowStartProperties, timeoutProperties, tlsProperties
@@ -123,7 +124,8 @@ export interface RouteOptions extends FastifyRouteOptions {
 
 /** The long form: any number of pools and routes. */
 export interface GatewayOptions {
-  readonly pools?: Readonly<Record<string, PoolOptions>>
+  /** Options, or a pool of another app, which this app does not start, end or look after. */
+  readonly pools?: Readonly<Record<string, PoolOptions | Pool>>
   /** Each names a pool of this registration or of an earlier one. */
   readonly routes?: ReadonlyArray<RouteOptions & { readonly pool: string }>
   /** Goes before the prefix of every route. */
@@ -148,14 +150,16 @@ export type BalancerOptions = GatewayOptions | ShortOptions
 
 /** Both forms as one. */
 export interface Configuration {
-  readonly pools: ReadonlyArray<{ readonly name: string, readonly path: string, readonly options: PoolOptions }>
+  readonly pools: ReadonlyArray<{ readonly name: string, readonly path: string, readonly options: PoolOptions | Pool }>
   readonly routes: ReadonlyArray<{ readonly path: string, readonly options: RouteOptions & { readonly pool: string, readonly websocketPool?: string } }>
 }
 
 const hook = rule('a function or a list of functions', value => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
-const method = rule('a method, in upper or lower case', isText(/^[a-z-]+$/i))
+const method = matching('a method, in upper or lower case', /^[A-Za-z-]+$/)
 const ownName = rule('a text that is not empty and not the name of a property of every object',
-  value => typeof value === 'string' && value !== '' && !(value in Object.prototype))
+  value => typeof value === 'string' && value !== '' && !(value in Object.prototype), false, { type: 'string', minLength: 1 })
+
+const isPool = rule('a pool', value => value instanceof Pool)
 
 const fastifyRouteProperties = {
   attachValidation: flag,
@@ -189,41 +193,43 @@ const replySchema = object({
   onError: func,
   rewriteHeaders: func,
   rewriteRequestHeaders: func,
-  queryString: rule('an object or a function', value => isFunction(value) || (typeof value === 'object' && value !== null)),
-  body: rule('anything but a stream', value => !isFunction((value as { pipe?: unknown } | null)?.pipe)),
+  queryString: rule('an object or a function', value => isFunction(value) || (typeof value === 'object' && value !== null), false, { type: 'object' }),
+  body: rule('anything but a stream', value => !isFunction((value as { pipe?: unknown } | null)?.pipe), false, {}),
   contentType: text,
-  method: rule('a method in upper case', isText(/^[A-Z-]+$/)),
+  method: matching('a method in upper case', /^[A-Z-]+$/),
   timeout: wholeMilliseconds,
   ...replyElsewhere
 } satisfies Record<keyof ReplyOptions, object> & Record<string, object>)
 
 const deadlineProperties = {
-  header: rule('the name of a header field', isText(/^[!#$%&'*+.^_`|~\dA-Z-]+$/i)),
+  header: matching('the name of a header field', /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/),
   send: flag,
   minimum: milliseconds
 } satisfies Record<keyof DeadlineOptions, object>
 
+const VIA = /^[!#$%&'*+.^_`|~\dA-Za-z-]+(?::\d+)?$/
+
 const forwardProperties = {
-  prefix: rule("empty or a path that begins with '/', without '?', '#', '*' and '..'", isPrefix),
+  prefix: rule("empty or a path that begins with '/', without '?', '#', '*' and '..'", isPrefix, false, { type: 'string', pattern: '^(?:/.*)?$' }),
   rewritePrefix: rule("empty or a path that begins with '/', in ASCII, without '?', '#' and '..'",
-    value => isText(/^(?:\/[!-~]*)?$/)(value) && !/[?#]/.test(String(value)) && !climbs(String(value))),
+    value => isText(/^(?:\/[!-~]*)?$/)(value) && !/[?#]/.test(String(value)) && !climbs(String(value)), false, { type: 'string', pattern: '^(?:/[!"$->@-~]*)?$' }),
   httpMethods: { ...list, items: method },
-  routes: { ...list, items: rule("a path that begins with '/'", isText(/^\//)) },
+  routes: { ...list, items: matching("a path that begins with '/'", /^\//) },
   preserveHost: flag,
-  via: rule('a name without spaces, or false', value => value === false || isText(/^[!#$%&'*+.^_`|~\dA-Z-]+(?::\d+)?$/i)(value)),
+  via: rule('a name without spaces, or false', value => value === false || isText(VIA)(value), false, { anyOf: [{ const: false }, { type: 'string', pattern: VIA.source }] }),
   forwarded: flag,
   underscores: { enum: ['forward', 'drop', 'reject'] },
   internalRewriteLocationHeader: flag,
   internalRewriteCookiePath: flag,
   proxyPayloads: flag,
   preRewrite: func,
-  importance: rule('a finite number or a function', value => isFunction(value) || Number.isFinite(value)),
+  importance: rule('a finite number or a function', value => isFunction(value) || Number.isFinite(value), false, { type: 'number' }),
   deadline: object(deadlineProperties, ['header']),
   strictPaths: flag,
   websocket: flag,
   wsClientOptions: clientOptionsSchema,
   wsHooks: hooksSchema,
-  contentTypesToEncode: { type: 'array', items: rule('a type such as application/vnd.api+json', isText(/^[\w.+-]+\/[\w.+-]+$/)) },
+  contentTypesToEncode: { type: 'array', items: matching('a type such as application/vnd.api+json', /^[\w.+-]+\/[\w.+-]+$/) },
   handler: func,
   replyOptions: replySchema
 } satisfies Record<Exclude<keyof RouteOptions, keyof FastifyRouteOptions>, object>
@@ -241,7 +247,7 @@ function isPrefix (value: unknown): boolean {
 }
 
 const gatewaySchema = object({
-  pools: { type: 'object', propertyNames: ownName, additionalProperties: object(poolProperties) },
+  pools: { type: 'object', propertyNames: ownName, additionalProperties: { if: isPool, then: anything, else: object(poolProperties) } },
   routes: { type: 'array', items: { ...object({ ...routeProperties, pool: text, ...shortOnly, ...elsewhereProperties }, ['pool']), ...websocketOnly } },
   ...Object.fromEntries(['upstream', 'name', ...Object.keys(poolProperties), ...Object.keys(routeProperties)]
     .filter(key => key !== 'routes')

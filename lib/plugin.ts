@@ -4,11 +4,9 @@ import { systemClock, type Clock } from './clock.js'
 import { continueLazily } from './continue.js'
 import { BadOptionError } from './errors.js'
 import { kAttempts } from './forwarding.js'
-import { keyReader, type KeyReader } from './key.js'
 import { configuration, type BalancerOptions } from './options.js'
 import type { AttemptRecord } from './outcome.js'
 import { Pool } from './pool.js'
-import type { PolicyOption } from './pool-options.js'
 import { poolSettings } from './pool-settings.js'
 import { mount } from './route.js'
 
@@ -30,11 +28,6 @@ declare module 'fastify' {
 
 const NO_ATTEMPTS: readonly AttemptRecord[] = Object.freeze([])
 
-/** What a pool's name stands for within an app. */
-const kKeyReader = Symbol('fastify-balancer.key')
-
-type PoolWithKey = Pool & { [kKeyReader]?: KeyReader | undefined }
-
 /**
  * Registers pools of upstreams and the routes that lead to them.
  *
@@ -45,20 +38,26 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
   const upstreams = decorateOnce(app)
 
   const joining = new Map<string, Pool>()
+  /** Those that this app has made, and not been given. */
+  const own: Pool[] = []
   for (const { name, path, options } of pools) {
     if (name in upstreams) throw BadOptionError(`${path || 'name'}: a pool '${name}' is registered already, must have another name`)
-    const pool: PoolWithKey = new Pool(poolSettings(name, options, path, app.log, clock))
-    pool[kKeyReader] = keyOf(options.policy)
-    joining.set(name, pool)
+    if (options instanceof Pool) {
+      joining.set(name, options)
+    } else {
+      const pool = new Pool(poolSettings(name, options, path, app.log, clock))
+      own.push(pool)
+      joining.set(name, pool)
+    }
   }
   const mounts = routes.map(({ path, options }) => {
     const { pool: name, websocketPool, ...route } = options
-    const pool: PoolWithKey | undefined = joining.get(name) ?? (Object.hasOwn(upstreams, name) ? upstreams[name] : undefined)
+    const pool = joining.get(name) ?? (Object.hasOwn(upstreams, name) ? upstreams[name] : undefined)
     if (pool === undefined) {
       const known = [...Object.keys(upstreams), ...joining.keys()].join(', ') || 'none'
       throw BadOptionError(`${path}.pool: '${name}' is not a pool, must be one of ${known}`)
     }
-    return { pool, websocketPool: joining.get(websocketPool ?? '') ?? pool, keyOf: pool[kKeyReader], clock, path, options: route }
+    return { pool, websocketPool: joining.get(websocketPool ?? '') ?? pool, clock, path, options: route }
   })
 
   for (const [name, pool] of joining) upstreams[name] = pool
@@ -70,15 +69,11 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
 
   app.addHook('onReady', async () => {
     continueLazily(app.server)
-    await Promise.all([...joining.values()].map(async pool => { await pool.start() }))
+    await Promise.all(own.map(async pool => { await pool.start() }))
   })
   // Probes end with the first sign of closing; connections once the requests that use them have ended.
-  app.addHook('preClose', async () => { for (const pool of joining.values()) pool.retire() })
-  app.addHook('onClose', async () => { await Promise.all([...joining.values()].map(async pool => { await pool.destroy() })) })
-}
-
-function keyOf (policy: PolicyOption | undefined): KeyReader | undefined {
-  return typeof policy === 'object' ? keyReader(policy.key) : undefined
+  app.addHook('preClose', async () => { for (const pool of own) pool.retire() })
+  app.addHook('onClose', async () => { await Promise.all(own.map(async pool => { await pool.destroy() })) })
 }
 
 /** What Fastify itself understands of a registration, besides the prefix. */

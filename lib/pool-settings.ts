@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Affinity, cookieAttributes } from './affinity.js'
 import { RetryBudget } from './budget.js'
 import type { Clock } from './clock.js'
@@ -8,6 +9,7 @@ import { consecutiveFaults, eitherOf, failureRate, faultRule, type BreakerFactor
 import { httpProbe } from './health/probes/http.js'
 import { tcpProbe } from './health/probes/tcp.js'
 import { hedging } from './hedge.js'
+import { keyReader } from './key.js'
 import { Gradient2 } from './limits/gradient2.js'
 import { hash } from './policies/hash.js'
 import { ownPolicy } from './policies/own.js'
@@ -23,8 +25,14 @@ import type { TargetLimits } from './target.js'
 import { targetConfig } from './target-config.js'
 import { Tls } from './tls.js'
 
-/** A pool's options with everything decided. `path` is where they stand, for messages. */
-export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock): PoolSettings {
+/**
+ * A pool's options with everything decided.
+ *
+ * @param path where they stand, for messages
+ * @param before what the pool has: parts whose options are the same are taken over, with what they have counted
+ * @throws BadOptionError
+ */
+export function poolSettings (name: string, options: PoolOptions, path: string, log: PoolLogger, clock: Clock, before?: PoolSettings): PoolSettings {
   const {
     policy = 'round-robin', replayBytes = 64 * 1024, panic = policy === 'first' ? 0 : 0.5, health, timeouts = {}, observers = [], hedge, breaker = {},
     limits = {}, zone, overprovisioning = 1.4, slowStart, affinity, drainHeader = 'x-upstream-drain', discovery, discoveryTimeout = 5000
@@ -33,28 +41,33 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
   const { inFlight = 1024, streams = 0, queue = 256, queueTimeout = 1000, queueOrder = 'oldest' } = limits
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
   // Not map: it would skip the holes of a sparse list.
-  const targets = Array.from(options.targets ?? [], (target, i) => targetConfig(target, within(`targets[${i}]`)))
+  const unchanged = (...keys: Array<keyof PoolOptions>): PoolSettings | undefined =>
+    keys.every(key => isDeepStrictEqual(before?.options[key], options[key])) ? before : undefined
+  const targets = unchanged('targets')?.targets ?? Array.from(options.targets ?? [], (target, i) => targetConfig(target, within(`targets[${i}]`)))
   assertDistinct(targets, within('targets'))
   if (options.targets === undefined && discovery === undefined) throw BadOptionError(`${within('targets')}: missing, must be given unless there is discovery`)
   if (discovery === undefined) assertUnused({ discoveryTimeout: options.discoveryTimeout }, path, 'there is no discovery')
   if (targets.length > 0 && targets.every(target => target.weight === 0)) throw BadOptionError(`${within('targets')}: every weight is 0, must be > 0 for at least one`)
   if (affinity !== undefined) assertKept(affinity, within('affinity'))
   const drain = drainHeader === false ? undefined : drainHeader.toLowerCase()
-  const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
+  const tls = unchanged('tls')?.tls ?? new Tls(options.tls ?? {}, within('tls'), name, log, clock)
+  const sameAdaptive = before !== undefined && isDeepStrictEqual(before.options.limits?.adaptive, limits.adaptive)
   return {
     name,
+    options,
+    keyOf: typeof policy === 'object' ? unchanged('policy')?.keyOf ?? keyReader(policy.key) : undefined,
     targets,
-    discovery: discovery === undefined ? undefined : { source: discovery, timeout: discoveryTimeout },
-    selection: { policy: () => makePolicy(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
-    retry: retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
-    hedge: hedge === undefined ? undefined : hedging(clock, hedge),
+    discovery: discovery === undefined ? undefined : unchanged('discovery')?.discovery ?? { source: discovery, timeout: discoveryTimeout },
+    selection: { policy: unchanged('policy')?.selection.policy ?? (() => makePolicy(policy, clock)), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
+    retry: unchanged('retries', 'replayBytes')?.retry ?? retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
+    hedge: hedge === undefined ? undefined : unchanged('hedge')?.hedge ?? hedging(clock, hedge),
     admission: { inFlight, streams, queue: { size: queue, timeout: queueTimeout, order: queueOrder } },
-    limits: targetLimits(limits, within('limits')),
-    breaker: breaker === false ? undefined : breakerSettings(breaker, within('breaker')),
+    limits: { ...targetLimits(limits, within('limits')), ...(sameAdaptive ? { adaptive: before.limits.adaptive } : undefined) },
+    breaker: breaker === false ? undefined : unchanged('breaker')?.breaker ?? breakerSettings(breaker, within('breaker')),
     slowStart: slowStart === undefined ? undefined : slowStartSettings(slowStart),
-    affinity: affinity === undefined ? undefined : makeAffinity(affinity),
+    affinity: affinity === undefined ? undefined : unchanged('affinity')?.affinity ?? makeAffinity(affinity),
     drainHeader: drain,
-    health: health === undefined ? undefined : healthSettings(health, tls, drain, within('health'), clock),
+    health: health === undefined ? undefined : unchanged('health', 'tls', 'drainHeader')?.health ?? healthSettings(health, tls, drain, within('health'), clock),
     timeouts: { connect, try: each, headers, idle, total, tunnel, grace },
     tls,
     observers,

@@ -12,10 +12,12 @@ import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettin
 import { callbackHandler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
-import { Ejector, type BreakerSettings } from './health/ejector.js'
+import { Ejector, type BreakerSettings, type EjectorSettings } from './health/ejector.js'
 import type { Hedge } from './hedge.js'
+import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
 import type { Outcome } from './outcome.js'
+import type { PoolOptions } from './pool-options.js'
 import { Selection, type SelectionSettings } from './selection.js'
 import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
 import { targetConfig, targetUrl, type CompleteTarget, type TargetConfig } from './target-config.js'
@@ -28,9 +30,16 @@ export interface PoolLogger {
   error (fields: object, message: string): void
 }
 
-/** A pool's options, checked and complete. */
+/**
+ * A pool's options, checked and complete. Made from those before, what stands for options that are the same is the same object, by
+ * which a pool knows what to keep.
+ */
 export interface PoolSettings extends TargetSettings {
   readonly name: string
+  /** What they were made from. */
+  readonly options: PoolOptions
+  /** Finds what the policy goes by; undefined for one that goes by nothing in a request. */
+  readonly keyOf: KeyReader | undefined
   readonly targets: readonly CompleteTarget[]
   /** Who says which targets there are, and for how many milliseconds a start waits for that; undefined when nobody does. */
   readonly discovery: { readonly source: Discovery, readonly timeout: number } | undefined
@@ -70,14 +79,14 @@ export interface Pool {
  */
 export class Pool extends Dispatcher {
   readonly name: string
-  readonly #settings: PoolSettings
-  readonly #exchanges: ExchangeSettings
+  #settings: PoolSettings
+  #exchanges: ExchangeSettings
   readonly #selection: Selection
   readonly #admission: Admission
-  readonly #prober: Prober | undefined
-  readonly #ejector: Ejector | undefined
+  #prober: Prober | undefined
+  #ejector: Ejector | undefined
   readonly #drains: Drains
-  readonly #discoverer: Discoverer | undefined
+  #discoverer: Discoverer | undefined
   readonly #expiries: Expiries
   /** Under way or in line. */
   readonly #running = new Chain<Exchange>()
@@ -101,49 +110,56 @@ export class Pool extends Dispatcher {
     super()
     this.name = settings.name
     this.#settings = settings
-    const { clock, timeouts, limits, tls } = settings
-    const limited = limits.target > 0 || limits.connections > 0 || limits.adaptive !== undefined
-    this.#selection = new Selection({ ...settings.selection, clock, limited })
+    const { clock, timeouts } = settings
+    this.#selection = new Selection(selectionSettings(settings))
     this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom())
-    const change = (target: Target, change: () => void, reason: string): void => { this.#change(target, change, reason) }
-    this.#drains = new Drains(clock, change)
-    if (settings.breaker !== undefined) {
-      this.#ejector = new Ejector({ ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, members: () => this.#targets, change })
-    }
-    if (settings.discovery !== undefined) {
-      this.#discoverer = new Discoverer({
-        ...settings.discovery,
-        clock,
-        onList: list => { this.#apply(list).catch((error: unknown) => { settings.log.error({ pool: this.name, err: error }, 'a target did not leave in good order') }) },
-        onChange: failure => { this.#discoveryChanged(failure) }
-      })
-    }
+    this.#drains = new Drains(clock, (target, change, reason) => { this.#change(target, change, reason) })
+    if (settings.breaker !== undefined) this.#ejector = new Ejector(this.#ejectorSettings(settings.breaker))
+    if (settings.discovery !== undefined) this.#discoverer = this.#makeDiscoverer(settings.discovery)
     this.#expiries = new Expiries(clock, [timeouts.headers, timeouts.idle])
-    this.#exchanges = {
-      clock,
-      expiries: this.#expiries,
-      try: timeouts.try,
-      headers: timeouts.headers,
-      idle: timeouts.idle,
-      total: timeouts.total,
-      drainHeader: settings.drainHeader,
-      retry: settings.retry,
-      hedge: settings.hedge,
-      selection: this.#selection,
-      admission: this.#admission,
-      heard: (target, answer) => { this.#heard(target, answer) },
-      settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
-      ended: exchange => { this.#running.remove(exchange) }
-    }
+    this.#exchanges = this.#exchangeSettings()
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
-      const { initial, ...health } = settings.health
-      this.#prober = new Prober({
-        ...health, clock: settings.clock, tls: settings.tls, onVerdict: (target, down) => { this.#judge(target, down) }
-      })
-      for (const target of this.#targets) this.#watch(target, initial === 'up')
+      this.#prober = new Prober(this.#proberSettings(settings.health))
+      for (const target of this.#targets) this.#watch(target, settings.health.initial === 'up')
     }
     this.#refresh()
+  }
+
+  /** What the pool goes by. */
+  get settings (): PoolSettings { return this.#settings }
+
+  /** Finds what the policy goes by in a request. */
+  get keyOf (): KeyReader | undefined { return this.#settings.keyOf }
+
+  /**
+   * Takes on other settings at once. Targets that stay keep their counters, health, place in the rotation, and connections
+   * unless these would be made in another way. What is under way goes on by the settings that it was begun with. The members change
+   * only if the list in the options has.
+   *
+   * @param settings made from those that the pool has
+   * @returns settles when the targets that left have finished what was in flight
+   */
+  async reconfigure (settings: PoolSettings): Promise<void> {
+    if (this.#closed || this.#retired) return
+    const before = this.#settings
+    const { timeouts, tls, targets } = settings
+    this.#settings = settings
+    this.#selection.reconfigure(selectionSettings(settings))
+    this.#admission.reconfigure(settings.admission)
+    this.#expiries.keep([timeouts.headers, timeouts.idle])
+    this.#exchanges = this.#exchangeSettings()
+    for (const target of this.#targets) target.reconfigure(settings)
+    if (tls !== before.tls) {
+      before.tls.stop()
+      if (this.#started) tls.start()
+    }
+    this.#rejudge(before)
+    if (settings.health !== before.health) this.#reprobe()
+    this.#refresh()
+    if (settings.discovery !== before.discovery) this.#rediscover()
+    // While somebody else says which targets there are, the list is but what to begin with.
+    if (settings.discovery === undefined && (targets !== before.targets || before.discovery !== undefined)) await this.#apply(targets)
   }
 
   /**
@@ -323,6 +339,94 @@ export class Pool extends Dispatcher {
     for (const end of [...this.#lingering]) end()
   }
 
+  #exchangeSettings (): ExchangeSettings {
+    const { clock, timeouts, drainHeader, retry, hedge } = this.#settings
+    return {
+      clock,
+      expiries: this.#expiries,
+      try: timeouts.try,
+      headers: timeouts.headers,
+      idle: timeouts.idle,
+      total: timeouts.total,
+      drainHeader,
+      retry,
+      hedge,
+      selection: this.#selection,
+      admission: this.#admission,
+      heard: (target, answer) => { this.#heard(target, answer) },
+      settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
+      ended: exchange => { this.#running.remove(exchange) }
+    }
+  }
+
+  #ejectorSettings (breaker: BreakerSettings): EjectorSettings {
+    const { clock, tls, timeouts } = this.#settings
+    return {
+      ...breaker,
+      clock,
+      tls,
+      timeout: timeouts.connect || DEFAULT_CONNECT,
+      members: () => this.#targets,
+      change: (target, change, reason) => { this.#change(target, change, reason) }
+    }
+  }
+
+  #proberSettings ({ initial: _, ...health }: NonNullable<PoolSettings['health']>): ProberSettings {
+    const { clock, tls } = this.#settings
+    return { ...health, clock, tls, onVerdict: (target, down) => { this.#judge(target, down) } }
+  }
+
+  #makeDiscoverer (discovery: NonNullable<PoolSettings['discovery']>): Discoverer {
+    const { clock, log } = this.#settings
+    return new Discoverer({
+      ...discovery,
+      clock,
+      onList: list => { this.#apply(list).catch((error: unknown) => { log.error({ pool: this.name, err: error }, 'a target did not leave in good order') }) },
+      onChange: failure => { this.#discoveryChanged(failure) }
+    })
+  }
+
+  /** Another source: the members are what the last one said until this one has spoken. */
+  #rediscover (): void {
+    const { discovery } = this.#settings
+    this.#discoverer?.stop()
+    this.#discoverer = discovery === undefined ? undefined : this.#makeDiscoverer(discovery)
+    if (this.#started) void this.#discoverer?.start()
+  }
+
+  /** Passive health by the present settings. */
+  #rejudge ({ breaker: before }: PoolSettings): void {
+    const { breaker } = this.#settings
+    if (breaker === undefined) {
+      this.#ejector?.release()
+      this.#ejector = undefined
+    } else if (this.#ejector === undefined) {
+      this.#ejector = new Ejector(this.#ejectorSettings(breaker))
+    } else {
+      this.#ejector.reconfigure(this.#ejectorSettings(breaker), breaker !== before)
+    }
+  }
+
+  /** Active health by the present settings: what was found out so far is believed until the new probes say otherwise. */
+  #reprobe (): void {
+    const { health } = this.#settings
+    this.#prober?.stop()
+    if (health === undefined) {
+      this.#prober = undefined
+      this.#newcomers.clear()
+      for (const target of this.#targets) {
+        this.#change(target, () => {
+          target.standing.judge(undefined)
+          target.standing.askedToDrain('probe', undefined)
+        }, 'health checks are off')
+      }
+      return
+    }
+    this.#prober = new Prober(this.#proberSettings(health))
+    for (const target of this.#targets) this.#prober.watch(target, !target.standing.failsProbes, !this.#newcomers.has(target))
+    if (this.#started) this.#prober.start()
+  }
+
   #target (config: CompleteTarget): Target {
     return new Target(config, this.#nextId++, this.#settings)
   }
@@ -494,6 +598,10 @@ export class Pool extends Dispatcher {
       failed(error)
     }
   }
+}
+
+function selectionSettings ({ selection, clock, limits }: PoolSettings): SelectionSettings {
+  return { ...selection, clock, limited: limits.target > 0 || limits.connections > 0 || limits.adaptive !== undefined }
 }
 
 const NOT_PROBED = 'not probed yet'

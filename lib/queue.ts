@@ -30,7 +30,7 @@ export interface Waiting {
  */
 export class Queue {
   readonly #clock: Clock
-  readonly #settings: QueueSettings
+  #settings: QueueSettings
   /** The most important first; none is empty. */
   readonly #lines: Line[] = []
   readonly #places = new Map<Waiting, Place>()
@@ -43,6 +43,15 @@ export class Queue {
   }
 
   get length (): number { return this.#places.size }
+
+  /** Other settings, also for those who wait. Nobody is sent away for a line that has become shorter. */
+  reconfigure (settings: QueueSettings): void {
+    const later = settings.timeout - this.#settings.timeout
+    this.#settings = settings
+    for (const place of this.#places.values()) place.expires += later
+    this.#stop()
+    this.#watch()
+  }
 
   /** Waits, or is refused at once. Takes the place of somebody less important when there is no other. */
   enter (waiting: Waiting): void {
@@ -138,7 +147,7 @@ interface Place {
   readonly waiting: Waiting
   readonly line: Line
   /** On the clock of the queue. */
-  readonly expires: number
+  expires: number
   before: Place | undefined
   after: Place | undefined
 }

@@ -4,7 +4,6 @@ import { websocketReplyOptions } from './compat.js'
 import { hideContentType, passBody, showContentType } from './content-type.js'
 import { BadOptionError, show } from './errors.js'
 import { forwarder, type Forward, type ForwardSettings } from './forward.js'
-import type { KeyReader } from './key.js'
 import { checkReplyOptions, type RouteOptions } from './options.js'
 import { prefixRewriter } from './path.js'
 import type { Pool } from './pool.js'
@@ -20,7 +19,6 @@ export interface RouteSettings {
   readonly pool: Pool
   /** Where WebSockets go; the same pool unless they have one of their own. */
   readonly websocketPool: Pool
-  readonly keyOf: KeyReader | undefined
   readonly clock: Clock
   /** Where the options stand, for messages. */
   readonly path: string
@@ -32,7 +30,7 @@ export interface RouteSettings {
  *
  * @throws BadOptionError for what only shows within the app: a prefix that is taken, a param that no prefix has
  */
-export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock, path, options }: RouteSettings): void {
+export function mount (app: FastifyInstance, { pool, websocketPool, clock, path, options }: RouteSettings): void {
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
@@ -68,7 +66,6 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
   const settings: ForwardSettings = {
     pool,
     rewrite: prefixRewriter(app.prefix, rewritePrefix, { semicolons: semicolonsDelimit(app), strict: strictPaths }),
-    keyOf,
     preserveHost,
     via,
     forwarded,

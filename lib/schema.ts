@@ -10,8 +10,14 @@ export interface Rule {
 }
 
 /** A schema with a rule of its own, for use within others. */
-export function rule (allowed: string, test: (value: unknown) => boolean, secret = false): { readonly passes: Rule } {
-  return { passes: { allowed, test, secret } }
+export interface RuleSchema {
+  readonly passes: Rule
+  /** What comes closest to it in JSON Schema alone, for editors. It may allow more, and never less. */
+  readonly json?: object
+}
+
+export function rule (allowed: string, test: (value: unknown) => boolean, secret = false, json?: object): RuleSchema {
+  return { passes: { allowed, test, secret }, ...(json === undefined ? undefined : { json }) }
 }
 
 /** A schema that nothing passes: the option would be a mistake, for this reason. */
@@ -19,24 +25,61 @@ export function refused (reason: string): { readonly refused: string } {
   return { refused: `${reason}, must be left out` }
 }
 
-/** One validator for option objects: JSON Schema, and `passes` for a rule. */
-const ajv = new Ajv({ verbose: true })
-ajv.addKeyword({ keyword: 'passes', schemaType: 'object', validate: ({ test }: Rule, value: unknown) => test(value), errors: false })
-// A schema whose options would be a mistake, with the reason.
-ajv.addKeyword({ keyword: 'refused', schemaType: 'string', validate: () => false, errors: false })
+/** A validator for option objects: JSON Schema, and `passes` for a rule. */
+class Validator {
+  readonly #ajv: Ajv
+  readonly #compiled = new WeakMap<object, ValidateFunction>()
 
-const validators = new WeakMap<object, ValidateFunction>()
+  constructor (allErrors: boolean) {
+    this.#ajv = new Ajv({ verbose: true, allErrors })
+    this.#ajv.addKeyword({ keyword: 'passes', schemaType: 'object', validate: ({ test }: Rule, value: unknown) => test(value), errors: false })
+    // A schema whose options would be a mistake, with the reason.
+    this.#ajv.addKeyword({ keyword: 'refused', schemaType: 'string', validate: () => false, errors: false })
+    // For editors: here the rule beside it, or the code that reads the option, is more precise.
+    this.#ajv.addKeyword({ keyword: 'json', schemaType: 'object' })
+  }
+
+  errors (schema: object, value: unknown): readonly ErrorObject[] {
+    let validate = this.#compiled.get(schema)
+    if (validate === undefined) {
+      validate = this.#ajv.compile(schema)
+      this.#compiled.set(schema, validate)
+    }
+    return validate(value) ? [] : validate.errors ?? []
+  }
+}
+
+const untilFirst = new Validator(false)
+const ofAll = new Validator(true)
 
 /** @throws BadOptionError for the first thing in `value` that `schema` does not allow */
 export function check (schema: object, value: unknown): void {
-  let validate = validators.get(schema)
-  if (validate === undefined) {
-    validate = ajv.compile(schema)
-    validators.set(schema, validate)
-  }
-  if (validate(value)) return
-  const [error] = validate.errors ?? []
-  if (error !== undefined) throw BadOptionError(describe(error))
+  const [error] = untilFirst.errors(schema, value)
+  if (error === undefined) return
+  const { path, message } = explain(error, show)
+  throw BadOptionError(`${optionPath(...path) || 'options'}: ${message}`)
+}
+
+/** Something that a schema does not allow. */
+export interface Mistake {
+  /** The way to the option, which may be one that is not there. */
+  readonly path: readonly string[]
+  /** What is wrong with it: its value, or that it is there, or that it is not. */
+  readonly kind: 'value' | 'unknown' | 'missing'
+  /** What follows the path and a colon. */
+  readonly message: string
+}
+
+/**
+ * Everything in `value` that `schema` does not allow.
+ *
+ * @param quote writes a value into a message
+ */
+export function mistakes (schema: object, value: unknown, quote: (value: unknown, path: readonly string[]) => string): readonly Mistake[] {
+  return ofAll.errors(schema, value)
+    // What they stand for has been said by the schemas within.
+    .filter(({ keyword }) => !['if', 'anyOf', 'oneOf', 'propertyNames'].includes(keyword))
+    .map(error => explain(error, quote))
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -48,46 +91,49 @@ const TYPES: Readonly<Record<string, string>> = {
   string: 'a text'
 }
 
-/** `pools.users.targets[1].weight: -1, must be >= 0` */
-function describe (error: ErrorObject): string {
-  const parts = error.instancePath.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const path = optionPath(...parts) || 'options'
+function explain (error: ErrorObject, quote: (value: unknown, path: readonly string[]) => string): Mistake {
+  const path = error.instancePath.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   const params = error.params as Record<string, unknown>
   const schema = error.parentSchema ?? {}
   const properties = Object.entries(schema['properties'] as Record<string, object> ?? {})
     .filter(([, property]) => !('refused' in property || 'deprecated' in property)).map(([name]) => name).join(', ')
-  const wrong = `${path}: ${show(error.data)}`
+  const value = (message: string): Mistake => ({ path, kind: 'value', message })
+  const wrong = (must: string): Mistake => value(`${quote(error.data, path)}, ${must}`)
   switch (error.keyword) {
     case 'additionalProperties':
-      return `${optionPath(...parts, String(params['additionalProperty']))}: unknown option, allowed are ${properties}`
+      return { path: [...path, String(params['additionalProperty'])], kind: 'unknown', message: `unknown option, allowed are ${properties}` }
     case 'required':
     case 'dependencies':
-      return `${optionPath(...parts, String(params['missingProperty']))}: missing, must be given${params['property'] === undefined ? '' : ` with ${String(params['property'])}`}`
+      return {
+        path: [...path, String(params['missingProperty'])],
+        kind: 'missing',
+        message: `missing, must be given${params['property'] === undefined ? '' : ` with ${String(params['property'])}`}`
+      }
     case 'refused':
-      return `${path}: ${String(error.schema)}`
+      return { path, kind: 'unknown', message: String(error.schema) }
     case 'passes': {
       const { allowed, secret } = error.schema as Rule
-      if (secret === true) return `${path}: must be ${allowed}`
+      if (secret === true) return value(`must be ${allowed}`)
       // The schema of property names tests names: theirs is the path.
-      if (error.propertyName !== undefined) return `${optionPath(...parts, error.propertyName)}: the name must be ${allowed}`
-      return `${wrong}, must be ${allowed}`
+      if (error.propertyName !== undefined) return { path: [...path, error.propertyName], kind: 'unknown', message: `the name must be ${allowed}` }
+      return wrong(`must be ${allowed}`)
     }
     case 'enum':
-      return `${wrong}, must be one of ${(params['allowedValues'] as unknown[]).map(show).join(', ')}`
+      return wrong(`must be one of ${(params['allowedValues'] as unknown[]).map(show).join(', ')}`)
     case 'const':
-      return `${wrong}, must be ${show(params['allowedValue'])}`
+      return wrong(`must be ${show(params['allowedValue'])}`)
     case 'type':
-      return `${wrong}, must be ${TYPES[String(params['type'])] ?? String(params['type'])}`
+      return wrong(`must be ${TYPES[String(params['type'])] ?? String(params['type'])}`)
     case 'minItems':
     case 'minLength':
-      return `${wrong}, must not be empty`
+      return wrong('must not be empty')
     case 'uniqueItems':
-      return `${wrong}, must not have the same item twice`
+      return wrong('must not have the same item twice')
     case 'minProperties':
     case 'maxProperties':
-      return `${wrong}, must have exactly one of ${properties}`
+      return wrong(`must have exactly one of ${properties}`)
     default:
-      return `${wrong}, ${error.message ?? 'is not allowed'}`
+      return wrong(error.message ?? 'is not allowed')
   }
 }
 

@@ -56,7 +56,7 @@ interface Rotation {
  * little as targets of the ones before fail, and for single requests when those are full or have been tried.
  */
 export class Selection {
-  readonly #settings: SelectionSettings
+  #settings: SelectionSettings
   readonly #rotations = new Map<number | string, Rotation>()
   /** In order of preference; those with a share of 0 stand by. */
   #groups: readonly Group[] = []
@@ -65,6 +65,12 @@ export class Selection {
   #panicking = false
 
   constructor (settings: SelectionSettings) {
+    this.#settings = settings
+  }
+
+  /** Other settings, from the next `refresh` on. The place in a rotation is kept for as long as the policy is the same. */
+  reconfigure (settings: SelectionSettings): void {
+    if (settings.policy !== this.#settings.policy) this.#rotations.clear()
     this.#settings = settings
   }
 

@@ -20,7 +20,7 @@ export type Asking = 'answer' | 'probe' | 'discovery'
  */
 export class Standing {
   readonly #clock: Clock
-  readonly #slowStart: SlowStartSettings | undefined
+  #slowStart: SlowStartSettings | undefined
   readonly #turns = new Turns()
   #drained = false
   /** Weight 0 drains as well. */
@@ -65,6 +65,9 @@ export class Standing {
   /** Whether an operator has drained it. That is never overridden, whereas health, and what a target asks for itself, are opinions. */
   get withdrawn (): boolean { return this.#drained || this.weightless }
 
+  /** Whether the probes take it for down. */
+  get failsProbes (): boolean { return this.#down !== undefined }
+
   get ejected (): boolean { return this.#ejected !== undefined }
 
   /** Whether it was ejected because no connection to it could be made: nobody who is sent there is helped. */
@@ -105,6 +108,12 @@ export class Standing {
 
   /** Whether it takes every request that it is picked for. */
   get whole (): boolean { return !this.#trial && (!this.#limited || this.share === 1) }
+
+  /** Another way to get its share, or none: then it has it at once. */
+  reconfigure (slowStart: SlowStartSettings | undefined): void {
+    this.#slowStart = slowStart
+    if (slowStart === undefined) this.#startedAt = undefined
+  }
 
   /** The operator's word. */
   drain (drained: boolean): void { this.#drained = drained }

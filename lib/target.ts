@@ -116,18 +116,21 @@ export class Target {
   /** Joining order in the pool: policies go round in it, and it survives the coming and going of others. */
   readonly id: number
   /** Name to ask for in TLS; undefined for an address, which has none. */
-  readonly servername: string | undefined
+  servername: string | undefined
+  readonly #hostname: string
   readonly standing: Standing
   /** Its tier, 0 first. */
   priority: number
   zone: string | undefined
   readonly host: string | undefined
-  readonly #settings: TargetSettings
-  readonly #adaptive: Gradient2 | undefined
+  #settings: TargetSettings
+  #adaptive: Gradient2 | undefined
   /** Every connection that there has been room for; undici keeps them and makes new sockets for them. */
   readonly #clients = new Set<Connection>()
   readonly #counters: TargetCounters = { attempts: 0, answered: 0, unsent: 0, failed: 0, broken: 0, aborted: 0, faults: 0 }
   #connections: UndiciPool | undefined
+  /** Made with other settings, and when what is under way on them has ended. */
+  readonly #former = new Map<UndiciPool, Promise<void>>()
   #weight: number
   #inFlight = 0
   #streams = 0
@@ -149,7 +152,8 @@ export class Target {
     const { hostname, origin } = config.host === undefined ? url : new URL(`${url.protocol}//${config.host}`)
     this.authority = origin
     this.place = origin === url.origin ? undefined : { hostname: bare(url.hostname), port: url.port }
-    this.servername = settings.tls.servername ?? (isIP(bare(hostname)) === 0 ? hostname : undefined)
+    this.#hostname = hostname
+    this.servername = serverName(hostname, settings)
     this.#settings = settings
     this.#weight = config.weight
     this.priority = config.priority
@@ -169,6 +173,26 @@ export class Target {
 
   /** Attempts begun and not yet settled. */
   get inFlight (): number { return this.#inFlight }
+
+  /**
+   * Other settings, for attempts that are begun from now on. Connections are kept unless they would be made in another way; what is
+   * under way on those that are not ends where it began.
+   */
+  reconfigure (settings: TargetSettings): void {
+    const { timeouts, tls, limits } = this.#settings
+    this.#settings = settings
+    this.servername = serverName(this.#hostname, settings)
+    this.standing.reconfigure(settings.slowStart)
+    if (settings.limits.adaptive !== limits.adaptive) this.#adaptive = settings.limits.adaptive?.()
+    const connections = this.#connections
+    if (connections === undefined) return
+    if (settings.timeouts.connect === timeouts.connect && settings.tls === tls && settings.limits.connections === limits.connections) return
+    this.#connections = undefined
+    this.#clients.clear()
+    // It only rejects when it is destroyed meanwhile, which is an end as well.
+    const closed = connections.close().catch(() => {}).then(() => { this.#former.delete(connections) })
+    this.#former.set(connections, closed)
+  }
 
   /** For as long as the target lives: whoever keeps targets in order of their load need not look at all of them. */
   watchLoad (watcher: LoadWatcher): void { (this.#loadWatchers ??= []).push(watcher) }
@@ -310,7 +334,7 @@ export class Target {
   /** Lets what is in flight finish, upgraded connections for as long as the grace, then closes every connection. */
   async close (): Promise<void> {
     this.retire()
-    await this.#connections?.close()
+    await Promise.all([this.#connections?.close(), ...this.#former.values()])
     await Promise.all([...this.#held.keys()].map(async socket => {
       if (!socket.closed) await new Promise(resolve => { socket.once('close', resolve) })
     }))
@@ -320,7 +344,7 @@ export class Target {
   async destroy (error: Error | null): Promise<void> {
     this.#stopGrace()
     for (const socket of this.#held.keys()) socket.destroy()
-    await this.#connections?.destroy(error)
+    await Promise.all([this.#connections, ...this.#former.keys()].map(async connections => { await connections?.destroy(error) }))
   }
 
   #retireIfDraining (): void {
@@ -369,6 +393,10 @@ export class Target {
 /** An address without the brackets that it has in a URL. */
 function bare (hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '')
+}
+
+function serverName (hostname: string, { tls }: TargetSettings): string | undefined {
+  return tls.servername ?? (isIP(bare(hostname)) === 0 ? hostname : undefined)
 }
 
 /** A path below a base path; one that is empty, or only a query, stands for the base itself. */

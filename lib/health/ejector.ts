@@ -30,8 +30,8 @@ export interface EjectorSettings extends BreakerSettings {
 
 /** What is known of one target. */
 interface Judged {
-  readonly breaker: Breaker
-  readonly ejection: Ejection
+  breaker: Breaker
+  ejection: Ejection
   /** Ends the wait for the end of its ejection. */
   cancel: () => void
 }
@@ -47,7 +47,7 @@ interface Judged {
  * always stays.
  */
 export class Ejector {
-  readonly #settings: EjectorSettings
+  #settings: EjectorSettings
   readonly #judged = new Map<Target, Judged>()
   #stopped = false
 
@@ -85,6 +85,26 @@ export class Ejector {
   forget (target: Target): void {
     this.#judged.get(target)?.cancel()
     this.#judged.delete(target)
+  }
+
+  /**
+   * Other settings. Ejections go on.
+   *
+   * @param anew whether the rules are others, by which what was counted so far says nothing
+   */
+  reconfigure (settings: EjectorSettings, anew: boolean): void {
+    this.#settings = settings
+    if (!anew) return
+    for (const judged of this.#judged.values()) {
+      judged.breaker = settings.breaker(settings.clock)
+      judged.ejection = new Ejection(settings.clock, settings.ejection)
+    }
+  }
+
+  /** Passive health is switched off: nobody else would let back in who is out. */
+  release (): void {
+    for (const target of [...this.#judged.keys()]) if (target.standing.ejected) this.#restore(target)
+    this.stop()
   }
 
   /** No more ejections, and no more timers. */
