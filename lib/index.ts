@@ -1,5 +1,5 @@
 export { default, default as balancer, type Upstreams } from './plugin.js'
-export { Pool, type PoolRequestOptions } from './pool.js'
+export { Pool, type PoolRequestOptions, type Transition } from './pool.js'
 export type {
   BalancerOptions, DeadlineOptions, GatewayOptions, ReplyOptions, RouteHandler, RouteOptions, ShortOptions, TargetResponse
 } from './options.js'

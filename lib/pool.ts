@@ -16,7 +16,8 @@ import { Ejector, type BreakerSettings, type EjectorSettings } from './health/ej
 import type { Hedge } from './hedge.js'
 import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
-import type { Outcome } from './outcome.js'
+import { LONGEST_TIMER } from './option-types.js'
+import type { Health, Outcome } from './outcome.js'
 import type { PoolOptions } from './pool-options.js'
 import { Selection, type SelectionSettings } from './selection.js'
 import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
@@ -98,6 +99,7 @@ export class Pool extends Dispatcher {
   readonly #newcomers = new Set<Target>()
   /** Those that left and have requests to finish. */
   readonly #leaving = new Set<Target>()
+  readonly #transitions: Transition[] = []
   #started = false
   #retired = false
   #cancelGrace: (() => void) | undefined
@@ -269,6 +271,37 @@ export class Pool extends Dispatcher {
   }
 
   /**
+   * Changes what a target was listed with, at once. Discovery has the last word with its next list.
+   *
+   * @throws BadOptionError for a bad value, or when there is no such target
+   */
+  update (url: string, changes: Pick<TargetConfig, 'weight' | 'priority' | 'zone'>): void {
+    const target = this.#member(url)
+    const { weight, priority, zone } = targetConfig({ weight: target.weight, priority: target.priority, zone: target.zone, ...changes, url: target.url }, 'target')
+    this.#change(target, () => { Object.assign(target, { weight, priority, zone }) }, `weight ${weight}`)
+  }
+
+  /**
+   * Takes a target out of rotation for a while, as passive health does; then a trial of one request decides. One that answers
+   * when nobody else can is back before that: to be sure, drain it.
+   *
+   * @param time in milliseconds
+   * @throws BadOptionError for a bad time, when there is no such target, or when no other one is up
+   */
+  eject (url: string, time = EJECTION, reason = 'ejected by an operator'): void {
+    const target = this.#member(url)
+    if (!Number.isFinite(time) || time <= 0 || time > LONGEST_TIMER) throw BadOptionError(`time: ${show(time)}, must be milliseconds from 1 to ${LONGEST_TIMER}`)
+    if (!this.#targets.some(other => other !== target && other.health === 'up')) {
+      throw BadOptionError(`url: '${target.url}' has nobody to take its place, must not be ejected while no other target is up`)
+    }
+    this.#ejector ??= new Ejector(this.#ejectorSettings(NO_BREAKER))
+    this.#ejector.ejectFor(target, time, reason)
+  }
+
+  /** The latest changes of health, oldest first, 200 at the most. */
+  get transitions (): readonly Transition[] { return [...this.#transitions] }
+
+  /**
    * Makes `list` the members, until discovery says something else. Those that stay keep everything (connections, counters, health, their place in the
    * rotation) and take on the new weight. Nothing changes when the list has a mistake in it.
    *
@@ -398,6 +431,8 @@ export class Pool extends Dispatcher {
   #rejudge ({ breaker: before }: PoolSettings): void {
     const { breaker } = this.#settings
     if (breaker === undefined) {
+      // What an operator has ejected meanwhile stays that way.
+      if (before === undefined) return
       this.#ejector?.release()
       this.#ejector = undefined
     } else if (this.#ejector === undefined) {
@@ -553,6 +588,8 @@ export class Pool extends Dispatcher {
     // What ends may uncover something else: a target that went down while it was drained.
     const why = health === 'trial' ? reason : target.reason ?? reason
     const fields = { pool: this.name, target: target.url, was, health, reason: why }
+    this.#transitions.push({ at: this.#settings.clock.wall(), target: target.url, was, health, reason: why })
+    if (this.#transitions.length > TRANSITIONS) this.#transitions.shift()
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)
     this.#tellAll(observer => observer.healthChanged?.(target, was, why))
@@ -602,6 +639,32 @@ export class Pool extends Dispatcher {
 
 function selectionSettings ({ selection, clock, limits }: PoolSettings): SelectionSettings {
   return { ...selection, clock, limited: limits.target > 0 || limits.connections > 0 || limits.adaptive !== undefined }
+}
+
+/** A change of a target's health. */
+export interface Transition {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** URL of the target. */
+  readonly target: string
+  readonly was: Health
+  readonly health: Health
+  readonly reason: string
+}
+
+/** Transitions that a pool remembers. */
+const TRANSITIONS = 200
+
+/** Milliseconds that an operator's ejection lasts who does not say for how long. */
+const EJECTION = 30_000
+
+/** Of a pool whose breaker is off: nobody is ejected but by an operator. */
+const NO_BREAKER: BreakerSettings = {
+  breaker: () => ({ record: () => false, reset () {} }),
+  isFault: () => false,
+  ejection: { base: EJECTION, max: EJECTION, jitter: 0 },
+  maxEjected: 1,
+  reconnect: 0
 }
 
 const NOT_PROBED = 'not probed yet'

@@ -75,6 +75,16 @@ export class Ejector {
     if (this.#of(target).breaker.record(outcome) && this.#mayEject(target, outcome)) this.#eject(target, outcome)
   }
 
+  /** An operator takes a target out for so many milliseconds; then a request may show whether it is well. */
+  ejectFor (target: Target, time: number, reason: string): void {
+    const { clock, change } = this.#settings
+    const judged = this.#of(target)
+    judged.cancel()
+    judged.breaker.reset()
+    change(target, () => { target.standing.eject(reason, false) }, reason)
+    judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
+  }
+
   /** Somebody else knows that the target is well. */
   pardon (target: Target): void {
     if (target.standing.ejected) this.#restore(target)
