@@ -36,7 +36,7 @@ t.test('the Dockerfile has nothing that its linters would change', async t => {
 t.test('the linters see what is wrong', async t => {
   t.not(validate(dockerfile.replace('STOPSIGNAL SIGTERM', 'STOPSIGNAL NONE')).length, 0)
   t.not(validate(dockerfile.replace('WORKDIR', 'WORKDIRECTORY')).length, 0)
-  t.not(lint(dockerfile.replace('node:${NODE}-slim', 'node:latest')).length, 0)
+  t.not(lint(dockerfile.replace(/FROM node:\S+/, 'FROM node:latest')).length, 0)
 })
 
 t.test('it installs this version, and runs the program with its document', async t => {
