@@ -12,10 +12,10 @@ import { latencies, mean, percentile } from './gateways.js'
 import { root, text } from './kit.js'
 
 const page = text('../docs/deploying.md')
-const SETTING = { targets: 20, load: 0.8, service: 10, roundTrip: 1, requests: 300_000, seed: 2 }
+const SETTING = { targets: 20, load: 0.8, service: 10, roundTrip: 1, requests: 200_000, seed: 2 }
 
-/** How far a run may be from the figures on the page, as shares: those of runs with other dice differ by half as much. */
-const TOLERANCE = { mean: 0.05, p99: 0.08 }
+/** How far a run may be from the figures on the page, as shares. Queues have long memories: short runs with other dice differ by half as much. */
+const TOLERANCE = { mean: 0.06, p99: 0.08 }
 
 /** `mean / p99` by the number of gateways, as the page has them for each policy. */
 const rows = new Map([...page.slice(page.indexOf('<!-- simulated -->')).matchAll(/^\| (\d+) \| (.+) \|$/gm)].map(([, gateways, cells = '']) =>
