@@ -79,7 +79,7 @@ app.get('/', async (request): Promise<readonly AttemptRecord[]> => statusCode ==
 try {
   const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', directory], root).replace(/^[^[]*/, ''))
   step('the tarball holds what is meant to be published and nothing else', () => {
-    const strangers = files.map(({ path }) => path).filter(path => !/^(dist\/.+\.(js|d\.ts)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
+    const strangers = files.map(({ path }) => path).filter(path => !/^(deploy\/.+|dist\/.+\.(js|d\.ts)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
     if (strangers.length > 0) throw new Error(`not meant to be published: ${strangers.join(', ')}`)
     const sources = readdirSync(join(root, 'lib'), { recursive: true }).map(String).filter(name => name.endsWith('.ts'))
     const built = sources.map(name => `dist/${name.replaceAll('\\', '/').slice(0, -'.ts'.length)}`)
