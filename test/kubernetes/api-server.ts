@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Test } from 'tap'
-import type { EndpointSlice } from '../../lib/kubernetes/endpoint-slice.js'
+import type { EndpointConditions, EndpointSlice } from '../../lib/kubernetes/endpoint-slice.js'
 import { identity, pem } from '../kit/tls/index.js'
 
 const PATH = /^\/apis\/discovery\.k8s\.io\/v1\/namespaces\/([^/]+)\/endpointslices$/
@@ -285,4 +285,20 @@ function line (type: string, object: object): string {
 
 function status (code: number, reason: string, message: string): object {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code }
+}
+
+/** A slice of service `users`. */
+export function usersSlice (name: string, addresses: ReadonlyArray<string | readonly [string, EndpointConditions]>, port = 8080): StoredSlice {
+  const slice: EndpointSlice & Pick<StoredSlice, 'metadata'> & Record<string, unknown> = {
+    kind: 'EndpointSlice',
+    apiVersion: 'discovery.k8s.io/v1',
+    metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': 'users' } },
+    addressType: 'IPv4',
+    endpoints: addresses.map(each => {
+      const [address, conditions] = typeof each === 'string' ? [each, { ready: true, serving: true, terminating: false }] : each
+      return { addresses: [address], conditions, targetRef: { kind: 'Pod', uid: `pod-${address}` } }
+    }),
+    ports: [{ name: 'http', port, protocol: 'TCP' }]
+  }
+  return slice
 }

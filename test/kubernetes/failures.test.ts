@@ -5,8 +5,8 @@ import { systemClock } from '../../lib/clock.js'
 import { kubernetes } from '../../lib/kubernetes/index.js'
 import { source } from '../../lib/kubernetes/source.js'
 import { until } from '../kit/index.js'
-import { ApiServer } from './api-server.js'
-import { configOf, Heard, PATIENCE, users, usersSlice } from './kit.js'
+import { ApiServer, usersSlice } from './api-server.js'
+import { configOf, Heard, PATIENCE, users } from './kit.js'
 
 t.test('a server that is gone is a failure, and once it is back there is a new list', async t => {
   const api = await ApiServer.start(t)

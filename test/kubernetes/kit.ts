@@ -4,28 +4,11 @@ import type { Test } from 'tap'
 import { sleep, systemClock } from '../../lib/clock.js'
 import type { DiscoveredTarget, Discovery } from '../../lib/discovery.js'
 import { kubernetes, type KubernetesOptions } from '../../lib/kubernetes/index.js'
-import type { EndpointConditions, EndpointSlice } from '../../lib/kubernetes/endpoint-slice.js'
 import { until } from '../kit/index.js'
-import type { ApiServer, StoredSlice } from './api-server.js'
+import type { ApiServer } from './api-server.js'
 
 /** What others do on this machine must not fail a test. */
 export const PATIENCE = 30_000
-
-/** A slice of service `users`. */
-export function usersSlice (name: string, addresses: ReadonlyArray<string | readonly [string, EndpointConditions]>, port = 8080): StoredSlice {
-  const slice: EndpointSlice & Pick<StoredSlice, 'metadata'> & Record<string, unknown> = {
-    kind: 'EndpointSlice',
-    apiVersion: 'discovery.k8s.io/v1',
-    metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': 'users' } },
-    addressType: 'IPv4',
-    endpoints: addresses.map(each => {
-      const [address, conditions] = typeof each === 'string' ? [each, { ready: true, serving: true, terminating: false }] : each
-      return { addresses: [address], conditions, targetRef: { kind: 'Pod', uid: `pod-${address}` } }
-    }),
-    ports: [{ name: 'http', port, protocol: 'TCP' }]
-  }
-  return slice
-}
 
 export function configOf (api: ApiServer): KubeConfig {
   const config = new KubeConfig()

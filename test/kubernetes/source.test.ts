@@ -1,7 +1,7 @@
 import t from 'tap'
 import { until } from '../kit/index.js'
-import { ApiServer } from './api-server.js'
-import { Heard, PATIENCE, users, usersSlice } from './kit.js'
+import { ApiServer, usersSlice } from './api-server.js'
+import { Heard, PATIENCE, users } from './kit.js'
 
 t.test('the list, then every change of it, through the real client', async t => {
   const api = await ApiServer.start(t)
