@@ -76,7 +76,9 @@ export class Service {
       this.hits.set(name, (this.hits.get(name) ?? 0) + 1)
       request.resume()
       // Long enough for something to be under way whenever a pod is told to go.
-      setTimeout(() => { response.writeHead(200, { 'x-name': name }).end(name) }, 10)
+      setTimeout(() => {
+        response.writeHead(200, server.listening ? {} : { connection: 'close' }).end(name)
+      }, 10)
     })
     server.listen(this.#port, address)
     await once(server, 'listening')
