@@ -156,7 +156,7 @@ export class SliceApi {
   }
 
   async #open (call: Call, version: string, event: (type: string, object: EndpointSlice) => void, end: (error: unknown) => void): Promise<AbortController> {
-    return await new this.#client.Watch(call as unknown as KubeConfig).watch(`/apis/discovery.k8s.io/v1/namespaces/${this.#namespace}/endpointslices`, {
+    return await new this.#client.Watch(call as unknown as KubeConfig).watch(`/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(this.#namespace)}/endpointslices`, {
       labelSelector: this.#selector,
       resourceVersion: version,
       allowWatchBookmarks: true,

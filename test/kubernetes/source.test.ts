@@ -32,6 +32,18 @@ t.test('the list, then every change of it, through the real client', async t => 
   t.ok(seconds >= 300 && seconds <= 600, `${seconds} s`)
 })
 
+t.test('over http, as from kubectl proxy', async t => {
+  const api = await ApiServer.start(t, { secure: false })
+  api.apply(usersSlice('users-a', ['10.0.0.1']))
+  const heard = new Heard(t, users(api))
+  await until(() => api.watchers === 1, PATIENCE)
+  api.apply(usersSlice('users-a', ['10.0.0.2']))
+  await heard.has('10.0.0.2')
+  await heard.end()
+  t.same(heard.errors, [])
+  await until(() => api.connections === 0, PATIENCE)
+})
+
 t.test('a change that changes no target is not passed on, and an empty service is an empty list', async t => {
   const api = await ApiServer.start(t)
   const heard = new Heard(t, users(api))
@@ -143,7 +155,7 @@ t.test('a list in pages is one list, and once more in one piece when its pages e
   t.same(api.asked.map(({ query: { limit, continue: token } }) => [limit, token !== undefined]).slice(0, 3), [['500', false], ['500', true], [undefined, false]])
 })
 
-t.test('a burst of changes is one list or two, and the last one is right', async t => {
+t.test('a burst of changes is few lists, and the last one is right', async t => {
   const api = await ApiServer.start(t)
   api.apply(usersSlice('users-a', ['10.0.0.1']))
   const heard = new Heard(t, users(api))
