@@ -45,11 +45,14 @@ await upstream.close()
 const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
+import { kubernetes, type KubernetesOptions } from 'fastify-balancer/kubernetes'
 
 declare module 'fastify-balancer' {
   interface Upstreams { users: Pool }
 }
 
+const pods: KubernetesOptions = { service: 'users', port: 'http' }
+for await (const list of kubernetes(pods)(AbortSignal.abort())) console.log(list.length)
 const policy: Policy = (targets, { key, attempt }) => targets.find(target => target.inFlight === attempt && key !== undefined) ?? targets[0]!
 const probe: Probe = async (target, dispatcher, signal) => { await dispatcher.request({ origin: target.origin, path: '/', method: 'GET', signal }) }
 const observer: Observer = { settled: (target, outcome) => { if (isFault(outcome)) console.log(target.url) } }
@@ -103,6 +106,12 @@ try {
   step(`require, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'require.cjs'), `const Fastify = require('fastify')\nconst balancer = require('fastify-balancer')\nvoid (async () => {${USE}})()`)
     runSilently('require.cjs')
+  })
+  step('without the optional peers, what needs one says what to install', () => {
+    writeFileSync(join(directory, 'peers.mjs'), `import { kubernetes } from 'fastify-balancer/kubernetes'
+const said = await kubernetes({ service: 'users' })(new AbortController().signal).next().catch(error => error.message)
+if (!/npm install '@kubernetes\\/client-node@2'/.test(said)) throw new Error(said)`)
+    runSilently('peers.mjs')
   })
   for (const [name, options] of Object.entries({
     nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },

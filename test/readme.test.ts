@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { named } from './kit/index.js'
+import { named, until } from './kit/index.js'
+import './kubernetes/older-node.js'
+import { ApiServer, usersSlice } from './kubernetes/api-server.js'
 import { identity, tlsUpstream } from './kit/tls/index.js'
 
 const root = new URL('../', import.meta.url)
@@ -20,6 +22,13 @@ t.test('every JavaScript example in the README, and for those who move, runs and
   const directory = await mkdtemp(fileURLToPath(new URL('readme-', import.meta.url)))
   t.teardown(async () => { await rm(directory, { recursive: true }) })
 
+  // For the one that asks Kubernetes.
+  const api = await ApiServer.start(t)
+  const slice = usersSlice('users-a', ['127.0.0.1'], (await named(t, 'pod')).port)
+  api.apply({ ...slice, metadata: { ...slice.metadata, namespace: 'shop' } })
+  process.env['KUBECONFIG'] = join(directory, 'kubeconfig')
+  await writeFile(process.env['KUBECONFIG'], api.configFile())
+
   for (const [i, { requests, code }] of examples.entries()) {
     if (requests === undefined) {
       t.fail(`an example does not say what to ask it:\n${code}`)
@@ -32,6 +41,7 @@ t.test('every JavaScript example in the README, and for those who move, runs and
     }
     runnable = runnable
       .replace("'fastify-balancer'", JSON.stringify(new URL('lib/index.ts', root).href))
+      .replace("'fastify-balancer/kubernetes'", JSON.stringify(new URL('lib/kubernetes/index.ts', root).href))
       .replaceAll('/etc/gateway/', fileURLToPath(new URL('kit/tls/', import.meta.url)))
       .replace('port: 8080', "port: 0, host: '127.0.0.1'")
       .replace('logger: true', 'logger: false')
@@ -44,8 +54,10 @@ t.test('every JavaScript example in the README, and for those who move, runs and
       const { statusCode, body } = await app.inject({ method: method as 'GET', url: path ?? '' })
       t.equal(statusCode, 200, `${request}: ${body}`)
     }
+    if (code.includes('kubernetes(')) await until(() => api.watchers === 1, 30_000)
     await app.close()
   }
+  await until(() => api.connections === 0)
 })
 
 t.test('the README has a row for every option, and no row for one that does not exist', async t => {

@@ -1,5 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { upstream } from '../kit/index.js'
+import { ApiServer, usersSlice } from '../kubernetes/api-server.js'
 import { EXAMPLES, run } from './run.js'
 
 const tested = new Set<string>()
@@ -111,6 +114,23 @@ example('graceful-shutdown.js', 'not ready any more, every answer ends its conne
     '/api/slow 200 slow, connection: close',
     'exit code 0'
   ])
+})
+
+tested.add('kubernetes.js')
+t.test('kubernetes.js: every ready pod answers, and one that terminates is drained', async t => {
+  const api = await ApiServer.start(t)
+  const kubeconfig = join(t.testdir({}), 'config')
+  writeFileSync(kubeconfig, api.configFile())
+  const changes = usersSlice('users-a', ['127.0.0.1'])
+  const [a, b] = await Promise.all(['a', 'b'].map(async name => await upstream(t, (_, response) => {
+    response.end(name)
+    if (name === 'b') api.apply({ ...changes, metadata: { ...changes.metadata, name: 'users-b' }, ports: [{ port: b?.port ?? 0 }], endpoints: [{ ...ready, conditions: { serving: true, terminating: true } }] })
+  })))
+  const ready = { addresses: ['127.0.0.1'] }
+  for (const [name, pod] of [['users-a', a], ['users-b', b]] as const) {
+    api.apply({ ...changes, metadata: { ...changes.metadata, name }, ports: [{ port: pod?.port ?? 0 }], endpoints: [ready] })
+  }
+  t.same(await run('kubernetes.js', { KUBECONFIG: kubeconfig }), ['2 ready, 0 terminating: a b', '1 ready, 1 terminating: a'])
 })
 
 t.test('every example is tested, listed in the README and shorter than 40 lines', async t => {

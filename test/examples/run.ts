@@ -7,12 +7,15 @@ export const EXAMPLES = new URL('../../examples/', import.meta.url)
 /** Maps `fastify-balancer` to the sources, so that no build is needed. */
 const FROM_SOURCE = fileURLToPath(new URL('from-source.tsconfig.json', import.meta.url))
 
+/** Lets the client of Kubernetes run on the oldest Node. */
+const OLDER_NODE = new URL('../kubernetes/older-node.ts', import.meta.url).href
+
 /** What an example prints, line by line; rejects when it does not end by itself or not with exit code 0. */
-export async function run (name: string): Promise<string[]> {
+export async function run (name: string, env: Readonly<Record<string, string>> = {}): Promise<string[]> {
   const file = fileURLToPath(new URL(name, EXAMPLES))
   return await new Promise((resolve, reject) => {
-    execFile(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
-      env: { ...process.env, TSX_TSCONFIG_PATH: FROM_SOURCE },
+    execFile(process.execPath, ['--import', import.meta.resolve('tsx'), '--import', OLDER_NODE, file], {
+      env: { ...process.env, ...env, TSX_TSCONFIG_PATH: FROM_SOURCE },
       timeout: 60_000
     }, (error, stdout) => {
       if (error === null) resolve(stdout.trimEnd().split('\n'))

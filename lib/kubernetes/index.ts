@@ -1,0 +1,16 @@
+import { systemClock } from '../clock.js'
+import type { Discovery } from '../discovery.js'
+import type { KubernetesOptions } from './options.js'
+import { source } from './source.js'
+
+export type { KubeConfigLike, KubernetesOptions } from './options.js'
+
+/**
+ * A source of discovery: the endpoints of a Kubernetes service, from its EndpointSlices, by list and watch. Needs
+ * `@kubernetes/client-node`, which is loaded when the source is first used.
+ *
+ * @throws BadOptionError naming the option, the value and what is allowed
+ */
+export function kubernetes (options: KubernetesOptions): Discovery {
+  return source(options, systemClock, async () => await import('@kubernetes/client-node'))
+}
