@@ -53,7 +53,7 @@ t.test('a target that is an address is asked for by its host: Host, SNI, verifie
   const seen: Array<string | undefined> = []
   const { url, port, handshakes } = await tlsUpstream(t, identity('server'), (request, response) => {
     seen.push(`${request.url} ${request.headers.host}`)
-    response.writeHead(request.url === '/moved' ? 302 : 200, request.url === '/moved' ? { location: `https://localhost:${port}/base/there` } : {})
+    response.writeHead(request.url === '/base/moved' ? 302 : 200, request.url === '/base/moved' ? { location: `https://localhost:${port}/base/there` } : {})
     response.end()
   })
   const options = { name: 'api', prefix: '/api', retries: 0, tls: { ca: pem('ca') }, health: { path: '/healthz', initial: 'down', fall: 1 } } as const
