@@ -46,6 +46,7 @@ const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
 import { kubernetes, type KubernetesOptions } from 'fastify-balancer/kubernetes'
+import { dns, type Discovery } from 'fastify-balancer/discovery'
 
 declare module 'fastify-balancer' {
   interface Upstreams { users: Pool }
@@ -56,9 +57,11 @@ for await (const list of kubernetes(pods)(AbortSignal.abort())) console.log(list
 const policy: Policy = (targets, { key, attempt }) => targets.find(target => target.inFlight === attempt && key !== undefined) ?? targets[0]!
 const probe: Probe = async (target, dispatcher, signal) => { await dispatcher.request({ origin: target.origin, path: '/', method: 'GET', signal }) }
 const observer: Observer = { settled: (target, outcome) => { if (isFault(outcome)) console.log(target.url) } }
+const discovery: Discovery = dns({ name: 'a.test' })
 const options: BalancerOptions = {
   pools: {
     users: { targets: ['http://127.0.0.1:3001', { url: 'http://127.0.0.1:3002', weight: 2 }], policy, health: { probe }, observers: [observer] },
+    found: { discovery },
     orders: { targets: ['http://127.0.0.1:3003'], policy: { name: 'hash', key: (request: FastifyRequest) => request.ip } }
   },
   routes: [{ prefix: '/users', pool: 'users', preHandler: async request => { request.log.info('x') } }]
@@ -100,7 +103,7 @@ try {
   })
 
   step(`import, on Node ${process.version}`, () => {
-    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
+    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport { dns, file } from 'fastify-balancer/discovery'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')\nfor (const source of [dns({ name: 'a.test' }), file({ path: 'a.yaml' })]) if (typeof source !== 'function') throw new Error('no source')`)
     runSilently('import.mjs')
   })
   step(`require, on Node ${process.version}`, () => {

@@ -55,7 +55,7 @@ export const dnsProperties = {
   timeout: someMilliseconds
 } satisfies Record<keyof DnsOptions, object>
 
-const schema = object({ dns: object(dnsProperties, ['name']) })
+const schema = object({ dns: object(dnsProperties, ['name']) }, ['dns'])
 
 /** What an answer may be kept longer by, so that many gateways do not ask in step: a share of its time, and milliseconds at the most. */
 const SPREAD = 0.1

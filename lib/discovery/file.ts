@@ -20,7 +20,7 @@ export const fileProperties = {
   interval: { type: 'number', exclusiveMinimum: 0, maximum: LONGEST_TIMER }
 } satisfies Record<keyof FileOptions, object>
 
-const schema = object({ file: object(fileProperties, ['path']) })
+const schema = object({ file: object(fileProperties, ['path']) }, ['file'])
 
 /** Milliseconds for which a file must be the same before it is read: who writes it in pieces may just be at it. */
 const SETTLED = 100

@@ -88,6 +88,10 @@ example('add-and-remove-at-run-time.js', 'targets join, are drained, return and 
   ])
 })
 
+example('dns-discovery.js', 'targets come as they are told of, are asked for by their name, and stay when it fails', (t, lines) => {
+  t.same(lines, ['one: a, asked for as api.internal', 'two: a, asked for as api.internal; b, asked for as api.internal', 'SERVFAIL: still 2'])
+})
+
 example('in-an-existing-app.js', 'the hooks of the app and of the route apply to what is forwarded', (t, lines) => {
   t.same(lines, [
     'req-1 /about 200 {"version":1}',

@@ -26,6 +26,7 @@ function someTargets (count: number): Target[] {
 t.test('the numbers in the manual are the ones that hold', async t => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const { retry, selection, admission, limits, breaker, timeouts, observers, targets, drainHeader, health: none } = settings()
+  const { discovery } = settings({ discovery: async function * () {} })
   t.equal(none, undefined)
   const { health, slowStart } = settings({ health: { path: '/' }, slowStart: {} })
   const actual: Record<string, unknown> = {
@@ -50,6 +51,7 @@ t.test('the numbers in the manual are the ones that hold', async t => {
     'breaker.maxEjected': breaker?.maxEjected,
     'breaker.reconnect': breaker?.reconnect,
     drainHeader,
+    discoveryTimeout: discovery?.timeout,
     observers,
     'slowStart.window': slowStart?.window,
     'slowStart.minimum': slowStart?.minimum,
@@ -64,7 +66,7 @@ t.test('the numbers in the manual are the ones that hold', async t => {
     const stated = row?.split(' | ')[2]?.replaceAll('`', '').replaceAll("'", '"') ?? ''
     t.same(JSON.parse(stated), value, name)
   }
-  t.equal(Object.keys(actual).length, 40)
+  t.equal(Object.keys(actual).length, 41)
   t.equal(settings({ policy: 'first' }).selection.panic, 0, 'a standby that is up is used however many are down')
 })
 
@@ -82,6 +84,8 @@ t.test('an undefined option is one that is not given', async t => {
     slowStart: undefined,
     affinity: undefined,
     zone: undefined,
+    discovery: undefined,
+    discoveryTimeout: undefined,
     health: { path: '/', interval: undefined, rise: undefined },
     timeouts: { connect: undefined, headers: undefined, idle: undefined },
     tls: { rejectUnauthorized: undefined, ca: undefined }
