@@ -23,7 +23,8 @@ async function show () {
   console.log(`${ready.length} ready, ${targets.length - ready.length} terminating: ${answers.sort().join(' ')}`)
 }
 
+const change = once(changes, 'change')
 await show()
-await once(changes, 'change')
+await change
 await show()
 await app.close()
