@@ -11,6 +11,7 @@ import { callbackHandler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
 import { Ejector, type BreakerSettings } from './health/ejector.js'
+import type { Verdicts, Watcher } from './health/watcher.js'
 import type { Hedge } from './hedge.js'
 import type { Observer } from './observer.js'
 import type { Outcome } from './outcome.js'
@@ -26,6 +27,9 @@ export interface PoolLogger {
   error (fields: object, message: string): void
 }
 
+/** What the probes of a pool need besides the pool. */
+export type ProbeSettings = Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'>
+
 /** A pool's options, checked and complete. */
 export interface PoolSettings extends TargetSettings {
   readonly name: string
@@ -40,8 +44,8 @@ export interface PoolSettings extends TargetSettings {
   readonly affinity: Affinity | undefined
   /** Field of an answer by which a target asks to be drained, in lower case; undefined when none is heeded. */
   readonly drainHeader: string | undefined
-  /** What the probes need; undefined when there are none. */
-  readonly health: (Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'> & { readonly initial: 'up' | 'down' }) | undefined
+  /** What the probes need, or who tells in their place; undefined when nobody does. */
+  readonly health: ((ProbeSettings | { readonly verdicts: Verdicts }) & { readonly initial: 'up' | 'down' }) | undefined
   readonly tls: Tls
   readonly observers: readonly Observer[]
   readonly log: PoolLogger
@@ -70,7 +74,7 @@ export class Pool extends Dispatcher {
   readonly #exchanges: ExchangeSettings
   readonly #selection: Selection
   readonly #admission: Admission
-  readonly #prober: Prober | undefined
+  readonly #watcher: Watcher | undefined
   readonly #ejector: Ejector | undefined
   readonly #drains: Drains
   readonly #expiries: Expiries
@@ -125,9 +129,10 @@ export class Pool extends Dispatcher {
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
       const { initial, ...health } = settings.health
-      this.#prober = new Prober({
-        ...health, clock: settings.clock, tls: settings.tls, onVerdict: (target, down) => { this.#judge(target, down) }
-      })
+      const tell = (target: Target, down: Error | undefined): void => { this.#judge(target, down) }
+      this.#watcher = 'verdicts' in health
+        ? health.verdicts(tell)
+        : new Prober({ ...health, clock: settings.clock, tls: settings.tls, onVerdict: tell })
       for (const target of this.#targets) this.#watch(target, initial === 'up')
     }
     this.#refresh()
@@ -138,13 +143,13 @@ export class Pool extends Dispatcher {
     if (this.#closed) return
     this.#started = true
     this.#settings.tls.start()
-    this.#prober?.start()
+    this.#watcher?.start()
   }
 
   /** Stops the probes and the looks at TLS files; requests go on. */
   stop (): void {
     this.#settings.tls.stop()
-    this.#prober?.stop()
+    this.#watcher?.stop()
     this.#ejector?.stop()
     this.#drains.stop()
     this.#expiries.stop()
@@ -339,18 +344,18 @@ export class Pool extends Dispatcher {
   }
 
   #watch (target: Target, up: boolean): void {
-    if (this.#prober === undefined) return
+    if (this.#watcher === undefined) return
     if (!up) {
       target.standing.awaitProbe(NOT_PROBED)
       this.#newcomers.add(target)
     }
-    this.#prober.watch(target, up, up)
+    this.#watcher.watch(target, up, up)
   }
 
   async #leave (leaving: readonly Target[]): Promise<void> {
     this.#targets = this.#targets.filter(target => !leaving.includes(target))
     for (const target of leaving) {
-      this.#prober?.unwatch(target)
+      this.#watcher?.unwatch(target)
       this.#ejector?.forget(target)
       this.#drains.forget(target)
       this.#newcomers.delete(target)
