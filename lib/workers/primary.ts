@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import { systemClock, type Clock } from '../clock.js'
 import { BadOptionError, ReloadRefusedError, show } from '../errors.js'
-import { atLeastOne, anything, func, LONGEST_TIMER, object } from '../option-types.js'
+import { atLeastOne, anything, flag, func, LONGEST_TIMER, object } from '../option-types.js'
 import type { Pool, PoolLogger } from '../pool.js'
 import { check, rule } from '../schema.js'
 import { POOLS } from './names.js'
@@ -29,6 +29,8 @@ export interface PrimaryOptions<Configuration> {
    */
   readonly pools: (configuration: Configuration) => PoolsOptions
   readonly log: PoolLogger
+  /** Whether one more process waits, with its program loaded, to take the place of a worker that ends. Default: true. */
+  readonly spare?: boolean
   /** In which a worker must become ready. Default: 30000. */
   readonly startTimeout?: number
   /** In which a worker must take on a new configuration. Default: 30000. */
@@ -59,6 +61,7 @@ const schema = object({
   configuration: anything,
   pools: func,
   log: anything,
+  spare: flag,
   startTimeout: { ...atLeastOne, maximum: LONGEST_TIMER },
   reloadTimeout: { ...atLeastOne, maximum: LONGEST_TIMER },
   stopTimeout: { ...atLeastOne, maximum: LONGEST_TIMER },
@@ -87,7 +90,7 @@ export class Primary<Configuration = unknown> {
   constructor (options: PrimaryOptions<Configuration> & { clock?: Clock }) {
     check(schema, options)
     if (!cluster.isPrimary) throw BadOptionError('program: forks itself, must be a module that calls runWorker')
-    const { clock = systemClock, log, count, program, args = [], configuration, startTimeout = 30_000, stopTimeout = 15_000 } = options
+    const { clock = systemClock, log, count, program, args = [], configuration, spare = true, startTimeout = 30_000, stopTimeout = 15_000 } = options
     assertPlain(configuration)
     this.#options = options
     this.#log = log
@@ -98,6 +101,7 @@ export class Primary<Configuration = unknown> {
       count,
       log,
       clock,
+      spare,
       startTimeout,
       stopTimeout,
       knowledge: () => this.#relay.knowledge,

@@ -13,6 +13,8 @@ export interface SupervisorSettings {
   readonly startTimeout: number
   /** Milliseconds in which it must end when it has been told to. */
   readonly stopTimeout: number
+  /** Whether there is one more process, to take the place of one that ends. */
+  readonly spare: boolean
   knowledge (): Knowledge
   /** What workers run with, and its number. */
   configuration (): { readonly value: unknown, readonly version: number }
@@ -44,10 +46,16 @@ interface Slot {
 /** Starts that have to fail, if there are fewer workers than that, before it is given up. */
 const TRIES = 3
 
-/** Keeps `count` workers running, until it is told to stop or none of them has ever been able to start. */
+/**
+ * Keeps `count` workers running, until it is told to stop or none of them has ever been able to start.
+ *
+ * Most of what a worker needs to start is for loading its program. Once all are there, one more process does that and waits, to take
+ * the place of the first that ends.
+ */
 export class Supervisor {
   readonly #settings: SupervisorSettings
   readonly #slots: readonly Slot[]
+  readonly #spare: Slot
   #everReady = false
   #failedStarts = 0
   #stopping = false
@@ -58,13 +66,15 @@ export class Supervisor {
   constructor (settings: SupervisorSettings) {
     this.#settings = settings
     const { count, clock } = settings
-    this.#slots = Array.from({ length: count }, (_, i) => ({ id: i + 1, restarts: new Restarts(clock), worker: undefined, started: 0, cancel: noTimer }))
+    const slot = (id: number): Slot => ({ id, restarts: new Restarts(clock), worker: undefined, started: 0, cancel: noTimer })
+    this.#slots = Array.from({ length: count }, (_, i) => slot(i + 1))
+    this.#spare = slot(0)
   }
 
   /** Resolves when every place has a worker that serves, or is told to stop before; rejects when none can. */
   async start (): Promise<void> {
     const begun = new Promise<void>((resolve, reject) => { this.#begun = { resolve, reject } })
-    for (const slot of this.#slots) this.#fork(slot)
+    for (const slot of this.#slots) this.#fill(slot)
     await begun
   }
 
@@ -88,7 +98,7 @@ export class Supervisor {
     for (const slot of this.#slots) {
       if (slot.worker !== undefined || this.#stopping) continue
       slot.cancel()
-      this.#fork(slot)
+      this.#fill(slot)
     }
   }
 
@@ -97,7 +107,7 @@ export class Supervisor {
     this.#stopping = true
     this.#begun?.resolve()
     const { clock, stopTimeout } = this.#settings
-    for (const { worker, cancel } of this.#slots) {
+    for (const { worker, cancel } of this.#all) {
       cancel()
       worker?.stop()
     }
@@ -112,34 +122,59 @@ export class Supervisor {
 
   /** Ends every worker at once. */
   kill (reason?: string): void {
-    for (const { worker } of this.#slots) worker?.kill(reason)
+    for (const { worker } of this.#all) worker?.kill(reason)
   }
 
-  #fork (slot: Slot): void {
+  get #all (): readonly Slot[] { return [...this.#slots, this.#spare] }
+
+  /** With the spare worker, if there is one, or a new one. */
+  #fill (slot: Slot): void {
     const { clock, startTimeout } = this.#settings
-    slot.started++
-    const worker = new WorkerProcess(slot.id, clock, this.#events(slot))
+    const spare = this.#spare
+    const worker = spare.worker ?? new WorkerProcess(slot.id, clock, this.#events())
+    if (worker === spare.worker) {
+      spare.cancel()
+      spare.worker = undefined
+    }
+    worker.id = slot.id
     slot.worker = worker
+    slot.started++
     slot.cancel = clock.after(startTimeout, () => { worker.kill(`not ready within ${startTimeout} ms`) })
+    if (worker.loaded && slot !== spare) this.#introduce(worker)
   }
 
-  #events (slot: Slot): WorkerEvents {
-    const { log, count, knowledge, configuration, ready } = this.#settings
+  #introduce (worker: WorkerProcess): void {
+    const { count, knowledge, configuration } = this.#settings
+    const { value, version } = configuration()
+    worker.version = version
+    worker.introduced = true
+    worker.send({ balancer: 'start', id: worker.id, count, configuration: value, knowledge: knowledge() })
+  }
+
+  /** Not while others are starting: they would only have to share the processor with it. */
+  #fillSpare (): void {
+    if (this.#settings.spare && !this.#stopping && this.#spare.worker === undefined && this.ready.length === this.#slots.length) this.#fill(this.#spare)
+  }
+
+  #events (): WorkerEvents {
+    const { log, ready } = this.#settings
+    const slotOf = (worker: WorkerProcess): Slot => this.#slots.find(slot => slot.worker === worker) ?? this.#spare
     return {
       hello: worker => {
-        const { value, version } = configuration()
-        worker.version = version
-        worker.introduced = true
-        worker.send({ balancer: 'start', id: worker.id, count, configuration: value, knowledge: knowledge() })
+        const slot = slotOf(worker)
+        if (slot === this.#spare) slot.cancel()
+        else this.#introduce(worker)
       },
       ready: worker => {
-        slot.cancel()
+        slotOf(worker).cancel()
         this.#everReady = true
         log.info({ worker: worker.id, pid: worker.pid }, 'worker is ready')
         ready(worker)
-        if (this.ready.length === count) this.#begun?.resolve()
+        if (this.ready.length === this.#slots.length) this.#begun?.resolve()
+        this.#fillSpare()
       },
       ended: (worker, code, signal) => {
+        const slot = slotOf(worker)
         slot.cancel()
         slot.cancel = noTimer
         slot.worker = undefined
@@ -168,11 +203,15 @@ export class Supervisor {
     }
     const wait = Math.round(slot.restarts.next(served))
     log.warn({ ...fields, served: Math.round(served), wait }, 'worker has ended: another takes its place')
-    if (wait === 0) this.#fork(slot)
-    else slot.cancel = clock.after(wait, () => { this.#fork(slot) })
+    const fill = (): void => {
+      if (slot === this.#spare) this.#fillSpare()
+      else this.#fill(slot)
+    }
+    if (wait === 0) fill()
+    else slot.cancel = clock.after(wait, fill)
   }
 
   #checkEnded (): void {
-    if (this.#slots.every(({ worker }) => worker === undefined)) this.#ended?.()
+    if (this.#all.every(({ worker }) => worker === undefined)) this.#ended?.()
   }
 }

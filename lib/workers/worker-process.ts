@@ -16,8 +16,10 @@ export interface WorkerEvents {
 
 /** One forked process. */
 export class WorkerProcess {
-  /** 1 and on; one that takes the place of another has its number. */
-  readonly id: number
+  /** 1 and on; one that takes the place of another has its number. 0 for a spare one. */
+  id: number
+  /** Whether it has loaded its program, and waits to be started. */
+  loaded = false
   state: WorkerState = 'starting'
   /** Whether it has been given what is known, and so is to be told of changes. */
   introduced = false
@@ -53,7 +55,7 @@ export class WorkerProcess {
     const ended = (code: number | null, signal: string | null): void => {
       if (this.state === 'ended') return
       this.state = 'ended'
-      for (const { reject } of this.#pending.values()) reject(new Error(`worker ${id} ended: ${this.reason ?? signal ?? `exit code ${code}`}`))
+      for (const { reject } of this.#pending.values()) reject(new Error(`worker ${this.id} ended: ${this.reason ?? signal ?? `exit code ${code}`}`))
       this.#pending.clear()
       events.ended(this, code, signal)
     }
@@ -106,7 +108,9 @@ export class WorkerProcess {
     const message = messageFromWorker(value)
     switch (message?.balancer) {
       case undefined: return
-      case 'hello': return events.hello(this)
+      case 'hello':
+        this.loaded = true
+        return events.hello(this)
       case 'ready':
         if (this.state !== 'starting') return
         this.state = 'ready'
