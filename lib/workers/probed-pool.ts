@@ -40,7 +40,7 @@ export class ProbedPool {
     this.#relay = relay
     this.#tap = new Tap(verdicts, (url, verdict) => { if (this.#heard) relay.verdict(name, url, verdict) })
     const { discovery } = options
-    const settings = probedSettings(name, discovery === undefined ? options : { ...options, discovery: this.#overheard(discovery) }, log, clock)
+    const settings = probedSettings(name, discovery === undefined ? options : { ...options, discovery: this.overheard(discovery) }, log, clock)
     const { health } = settings
     this.pool = new Pool(health === undefined
       ? settings
@@ -76,7 +76,7 @@ export class ProbedPool {
   }
 
   /** Workers are told before the pool is. A list with a mistake in it is not passed on: the pool says what is wrong with it. */
-  #overheard (discovery: Discovery): Discovery {
+  overheard (discovery: Discovery): Discovery {
     const hear = (list: TargetList): void => { if (this.#heard && isList(list)) this.#relay.targets(this.name, list) }
     return async function * (signal) {
       for await (const list of discovery(signal)) {
