@@ -6,7 +6,7 @@ import { Pool, type PoolLogger, type PoolSettings } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
 import { poolSettings } from '../pool-settings.js'
 import { optionPath } from '../schema.js'
-import { targetConfig } from '../target-config.js'
+import { targetUrl } from '../target-config.js'
 import type { TargetList, Verdict } from './protocol.js'
 import type { Relay } from './relay.js'
 import { Tap } from './tap.js'
@@ -67,7 +67,7 @@ export class ProbedPool {
   /** Takes on options that differ in nothing but their targets. */
   retarget (options: SharedPoolOptions): void {
     this.options = options
-    void this.pool.set(options.targets)
+    void this.pool.set(options.targets ?? [])
   }
 
   async end (): Promise<void> {
@@ -96,13 +96,10 @@ function probesOf ({ clock, tls }: PoolSettings, health: Exclude<PoolSettings['h
   return (tell: Tell) => new Prober({ ...health, clock, tls, onVerdict: tell })
 }
 
+/** Whether it names targets, each once. What else may be wrong with one, every pool finds out by itself. */
 function isList (list: TargetList): boolean {
   try {
-    const urls = list.map(target => {
-      if (typeof target === 'string') return targetConfig(target, 'target').url
-      const { draining: _, ...config } = target
-      return targetConfig(config, 'target').url
-    })
+    const urls = Array.from(list, target => targetUrl(typeof target === 'string' ? target : target.url, 'target'))
     return new Set(urls).size === urls.length
   } catch {
     return false

@@ -46,7 +46,7 @@ export class ProbedPools {
       } else {
         old?.mute()
         pool.hear()
-        pool.pool.start()
+        void pool.pool.start()
         undo.push(() => {
           void pool.end()
           old?.hear()

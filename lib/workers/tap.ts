@@ -8,6 +8,8 @@ import type { Verdict } from './protocol.js'
 export class Tap {
   /** By URL; without those that have yet to pass their first probe. */
   readonly verdicts = new Map<string, Verdict>()
+  /** By URL: one may come before the one that it replaces has left. */
+  readonly #watched = new Map<string, Target>()
   readonly #inherited: Map<string, Verdict>
   readonly #changed: (url: string, verdict: Verdict | undefined) => void
 
@@ -24,13 +26,15 @@ export class Tap {
   into (verdicts: Verdicts): Verdicts {
     return tell => {
       const watcher = verdicts((target, down) => {
-        this.#keep(target.url, verdictOf(down))
+        if (this.#watched.get(target.url) === target) this.#keep(target.url, verdictOf(down))
         tell(target, down)
       })
       return {
         watch: (target, up, proven) => { this.#watch(watcher, tell, target, up, proven) },
         unwatch: target => {
           watcher.unwatch(target)
+          if (this.#watched.get(target.url) !== target) return
+          this.#watched.delete(target.url)
           this.#keep(target.url, undefined)
         },
         start: () => { watcher.start() },
@@ -42,9 +46,10 @@ export class Tap {
   #watch (watcher: Watcher, tell: Tell, target: Target, up: boolean, proven: boolean): void {
     const known = this.#inherited.get(target.url)
     this.#inherited.delete(target.url)
+    this.#watched.set(target.url, target)
     if (known === undefined) {
       watcher.watch(target, up, proven)
-      if (up) this.#keep(target.url, 'up')
+      this.#keep(target.url, up ? 'up' : undefined)
       return
     }
     watcher.watch(target, known === 'up', true)
