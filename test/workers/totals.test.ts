@@ -7,7 +7,7 @@ const NONE = { attempts: 0, answered: 0, unsent: 0, failed: 0, broken: 0, aborte
 function target (url: string, { counters, ...more }: Omit<Partial<TargetSnapshot>, 'counters'> & { counters?: object } = {}): TargetSnapshot {
   return {
     url, weight: 1, priority: 0, zone: undefined, health: 'up', reason: undefined, inFlight: 0, streams: 0, limit: Infinity, share: 1, latency: undefined, ...more, counters: { ...NONE, ...counters }
-  }
+  } as TargetSnapshot
 }
 
 function pool (targets: TargetSnapshot[], more: Partial<PoolSnapshot> = {}): PoolSnapshot {

@@ -46,7 +46,7 @@ runWorker<Configuration>({
     if (configuration.refuse?.includes(id) === true) throw new Error(`worker ${id} does not like it`)
     if (configuration.silent?.includes(id) === true) await new Promise(() => {})
     if (configuration.die?.includes(id) === true) process.kill(process.pid, 'SIGKILL')
-    for (const [name, { targets }] of Object.entries(configuration.pools)) void app.upstreams[name]?.set(targets)
+    for (const [name, { targets }] of Object.entries(configuration.pools)) void app.upstreams[name]?.set(targets ?? [])
     current = configuration
   },
 
