@@ -14,7 +14,7 @@ for (const [how, port] of [['one socket', async () => 0], ...REUSE_PORT ? [['a s
     await gateway.started()
     const keeping = 8
     const opening = 4
-    const clients = new Clients(await gateway.url(), { keeping, opening })
+    const clients = new Clients(t, await gateway.url(), { keeping, opening })
     const pids = (await gateway.workers()).map(({ pid }) => pid as number)
     await until(() => pids.every(pid => clients.answers.some(answer => answer.pid === pid)), PATIENCE)
 

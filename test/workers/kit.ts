@@ -11,7 +11,7 @@ import { until } from '../kit/index.js'
 import type { Configuration } from './configuration.js'
 
 /** Milliseconds that anything may take on a machine that is busy. */
-export const PATIENCE = 60_000
+export const PATIENCE = 90_000
 
 export interface Line { readonly level: string, readonly message: string, readonly [field: string]: unknown }
 
@@ -127,15 +127,16 @@ export class Clients {
   readonly #done: Array<Promise<void>> = []
   #stopped = false
 
-  constructor (url: string, { keeping, opening }: { readonly keeping: number, readonly opening: number }) {
+  constructor (t: Test, url: string, { keeping, opening }: { readonly keeping: number, readonly opening: number }) {
     this.#url = url
+    t.teardown(async () => { await this.stop() })
     for (let i = 0; i < keeping + opening; i++) this.#done.push(this.#client(i >= keeping))
   }
 
   async stop (): Promise<readonly Answer[]> {
     this.#stopped = true
     await Promise.all(this.#done)
-    await Promise.all(this.#agents.map(async agent => { await agent.close() }))
+    await Promise.all(this.#agents.splice(0).map(async agent => { await agent.close() }))
     return this.answers
   }
 
@@ -152,7 +153,8 @@ export class Clients {
       } catch (error) {
         this.answers.push({ began, ended: performance.now(), status: undefined, pid: undefined, error: error as Error })
       }
-      await new Promise(resolve => { setTimeout(resolve, 5) })
+      // What they send must leave room for processes that start on the same machine.
+      await new Promise(resolve => { setTimeout(resolve, 40) })
     }
   }
 }

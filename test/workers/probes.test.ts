@@ -23,8 +23,8 @@ t.test('three workers have one prober, whose verdicts all of them use, also thos
   const { url } = await upstream(t, ({ url, socket }, response) => {
     if (url === '/healthz') {
       probes++
+      if (!probers.has(socket)) socket.once('close', () => { probers.delete(socket) })
       probers.add(socket)
-      socket.once('close', () => { probers.delete(socket) })
       response.statusCode = well ? 200 : 500
     }
     response.end()

@@ -12,7 +12,7 @@ t.test('a reload goes from worker to worker and fails no request', async t => {
   const [a, b, c] = upstreams.map(({ url }) => url) as [string, string, string]
   const gateway = running(t, 2, configuration({ users: { targets: [a, b] } }))
   await gateway.started()
-  const clients = new Clients(await gateway.url(), { keeping: 6, opening: 2 })
+  const clients = new Clients(t, await gateway.url(), { keeping: 6, opening: 2 })
   for (let i = 1; i <= 10; i++) {
     await gateway.reload(configuration({ users: { targets: i % 2 === 1 ? [b, c] : [a, b] } }, { name: `number ${i}` }))
     t.same(await names(gateway), [`number ${i}`, `number ${i}`])
