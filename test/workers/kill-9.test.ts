@@ -10,7 +10,7 @@ import { until } from '../kit/index.js'
 for (const [how, port] of [['one socket', async () => 0], ...REUSE_PORT ? [['a socket each', freePort] as const] : []] as const) {
   t.test(`kill -9 of a worker under load fails only what it had in flight, with ${how}`, async t => {
     const [a, b] = [await named(t, 'a'), await named(t, 'b')]
-    const gateway = running(t, 2, configuration({ users: { targets: [a.url, b.url] } }, { port: await port() }))
+    const gateway = running(t, 2, configuration({ users: { targets: [a.url, b.url] } }, { port: await port() }), { spare: true })
     await gateway.started()
     const keeping = 8
     const opening = 4

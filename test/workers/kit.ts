@@ -34,8 +34,9 @@ export interface Running {
   line (message: string, count?: number): Promise<Line>
 }
 
+/** Without a spare worker, which most tests would only have to wait for. */
 export function running (t: Test, count: number, configuration: Configuration, options: Partial<PrimaryOptions<never>> = {}): Running {
-  const child = fork(new URL('primary-program.ts', import.meta.url), [JSON.stringify({ count, configuration, options })], {
+  const child = fork(new URL('primary-program.ts', import.meta.url), [JSON.stringify({ count, configuration, options: { spare: false, ...options } })], {
     execArgv: ['--import=tsx'], stdio: ['ignore', 'inherit', 'pipe', 'ipc'], serialization: 'advanced'
   })
   const log: Line[] = []
