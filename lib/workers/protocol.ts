@@ -18,7 +18,7 @@ export type Knowledge = ReadonlyArray<readonly [pool: string, knowledge: PoolKno
 
 /** From the primary to a worker. `balancer` says which message it is, and tells it from those of others. */
 export type ToWorker =
-  | { readonly balancer: 'start', readonly id: number, readonly count: number, readonly configuration: unknown, readonly knowledge: Knowledge }
+  | { readonly balancer: 'start', readonly id: number, readonly count: number, readonly stopTimeout: number, readonly configuration: unknown, readonly knowledge: Knowledge }
   /** Null: nothing is known any more. */
   | { readonly balancer: 'verdicts', readonly pool: string, readonly verdicts: ReadonlyArray<readonly [url: string, verdict: Verdict | null]> }
   | { readonly balancer: 'targets', readonly pool: string, readonly targets: TargetList }
@@ -55,7 +55,7 @@ function isDown (value: unknown): boolean {
 type Shapes<Message extends { readonly balancer: string }> = Readonly<Record<Message['balancer'], object>>
 
 const toWorker: Shapes<ToWorker> = {
-  start: message({ id: count, count, configuration: anything, knowledge }, ['id', 'count', 'knowledge']),
+  start: message({ id: count, count, stopTimeout: count, configuration: anything, knowledge }, ['id', 'count', 'stopTimeout', 'knowledge']),
   verdicts: message({ pool: text, verdicts: verdicts(verdictOrNull) }),
   targets: message({ pool: text, targets }),
   forget: message({ pool: text }),

@@ -144,11 +144,11 @@ export class Supervisor {
   }
 
   #introduce (worker: WorkerProcess): void {
-    const { count, knowledge, configuration } = this.#settings
+    const { count, stopTimeout, knowledge, configuration } = this.#settings
     const { value, version } = configuration()
     worker.version = version
     worker.introduced = true
-    worker.send({ balancer: 'start', id: worker.id, count, configuration: value, knowledge: knowledge() })
+    worker.send({ balancer: 'start', id: worker.id, count, stopTimeout, configuration: value, knowledge: knowledge() })
   }
 
   /** Not while others are starting: they would only have to share the processor with it. */

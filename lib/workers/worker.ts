@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { systemClock } from '../clock.js'
 import { BadOptionError } from '../errors.js'
 import type { Pool } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
@@ -59,6 +60,7 @@ export function runWorker<Configuration> (program: WorkerProgram<Configuration>)
   let started = false
   let stopping = false
   let signalled = false
+  let stopTimeout = 0
 
   // Node would end the process at once.
   worker.on('disconnect', () => {
@@ -86,6 +88,7 @@ export function runWorker<Configuration> (program: WorkerProgram<Configuration>)
     switch (message.balancer) {
       case 'start': {
         const { id, count, configuration, knowledge } = message
+        stopTimeout = message.stopTimeout
         for (const [name, known] of knowledge) feeds.set(name, new Feed(known))
         return next(async () => { await start(configuration as Configuration, id, count) })
       }
@@ -137,6 +140,8 @@ export function runWorker<Configuration> (program: WorkerProgram<Configuration>)
   function stop (): void {
     if (stopping) return
     stopping = true
+    // The primary sees to it too; but it may be gone, and whatever is under way before this step may never end.
+    systemClock.after(stopTimeout, () => { process.exit(1) })
     next(async () => {
       try {
         if (started) await program.stop()

@@ -11,7 +11,7 @@ t.test('messages of others are none of ours', async t => {
 t.test('every message passes as it is', async t => {
   const many = Array.from({ length: 20_000 }, (_, i) => ({ url: `http://10.0.0.1:${i}`, weight: 2, draining: 'terminating' }))
   const toWorker: ToWorker[] = [
-    { balancer: 'start', id: 1, count: 2, configuration: { any: 'thing' }, knowledge: [['users', { verdicts: [['http://a', 'up'], ['http://b', { down: 'x' }]], targets: undefined }], ['orders', { verdicts: [], targets: many }]] },
+    { balancer: 'start', id: 1, count: 2, stopTimeout: 15_000, configuration: { any: 'thing' }, knowledge: [['users', { verdicts: [['http://a', 'up'], ['http://b', { down: 'x' }]], targets: undefined }], ['orders', { verdicts: [], targets: many }]] },
     { balancer: 'verdicts', pool: 'users', verdicts: [['http://a', 'draining'], ['http://b', null], ['http://c', { down: '' }]] },
     { balancer: 'targets', pool: 'users', targets: [...many, 'http://a'] },
     { balancer: 'forget', pool: 'users' },

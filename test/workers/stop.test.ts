@@ -74,6 +74,14 @@ t.test('workers whose primary has died answer what is under way, and end', async
   await allGone(t, pids)
 })
 
+t.test('a worker whose primary has died and that can not stop ends all the same', async t => {
+  const gateway = running(t, 1, configuration(POOLS, { stop: 'hangs' }), { stopTimeout: 200 })
+  await gateway.started()
+  const pids = await pidsOf(gateway)
+  gateway.child.kill('SIGKILL')
+  await allGone(t, pids)
+})
+
 t.test('a worker that is told to stop by somebody else is replaced', async t => {
   const gateway = running(t, 2, configuration(POOLS))
   await gateway.started()
