@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { configuration } from '../options.js'
 import type { Pool } from '../pool.js'
 import { ProbedPool, type ProbedPoolSettings, type SharedPoolOptions } from './probed-pool.js'
 
@@ -32,6 +33,7 @@ export class ProbedPools {
    * @throws BadOptionError, and nothing has changed
    */
   stage (pools: PoolsOptions): Staged {
+    configuration({ pools, routes: [] })
     const before = this.#pools
     const next = this.#made(pools)
     const undo: Array<() => void> = []

@@ -109,7 +109,9 @@ export class Supervisor {
     const { clock, stopTimeout } = this.#settings
     for (const { worker, cancel } of this.#all) {
       cancel()
-      worker?.stop()
+      // One that has not been started has nothing to bring to an end.
+      if (worker?.introduced === true) worker.stop()
+      else worker?.kill()
     }
     const cancel = clock.after(stopTimeout, () => { this.kill(`did not stop within ${stopTimeout} ms`) })
     await new Promise<void>(resolve => {
@@ -189,8 +191,9 @@ export class Supervisor {
     const { reason, served } = worker
     const fields = { worker: worker.id, pid: worker.pid, code, signal, ...(reason === undefined ? undefined : { reason }) }
     if (this.#stopping) {
-      if (code !== 0) this.#failed = true
-      if (code === 0) log.info(fields, 'worker has stopped')
+      const orderly = code === 0 || !worker.introduced
+      if (!orderly) this.#failed = true
+      if (orderly) log.info(fields, 'worker has stopped')
       else log.warn(fields, 'worker has stopped, but not in good order')
       this.#checkEnded()
       return

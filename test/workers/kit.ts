@@ -36,7 +36,7 @@ export interface Running {
 
 /** Without a spare worker, which most tests would only have to wait for. */
 export function running (t: Test, count: number, configuration: Configuration, options: Partial<PrimaryOptions<never>> = {}): Running {
-  const child = fork(new URL('primary-program.ts', import.meta.url), [JSON.stringify({ count, configuration, options: { spare: false, ...options } })], {
+  const child = fork(new URL('primary-program.ts', import.meta.url), [JSON.stringify({ count, configuration, options: { spare: false, startTimeout: PATIENCE, ...options } })], {
     execArgv: ['--import=tsx'], stdio: ['ignore', 'inherit', 'pipe', 'ipc'], serialization: 'advanced'
   })
   const log: Line[] = []
