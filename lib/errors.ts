@@ -34,6 +34,9 @@ export const TransferCodingError = createError('FST_BALANCER_TRANSFER_CODING', '
 /** Nobody is left to read it; 499 is the customary status for logs and metrics. */
 export const ClientGoneError = createError('FST_BALANCER_CLIENT_GONE', 'The client closed the connection', 499)
 
+export const ReloadRefusedError = createError<[string, ErrorOptions?]>('FST_BALANCER_RELOAD_REFUSED', 'The new configuration was refused, the old one holds: %s', 500)
+export const NoWorkerError = createError<[string]>('FST_BALANCER_NO_WORKER', 'No worker could start: %s', 500)
+
 /** An error with a status for the client. */
 export type GatewayError = Error & { readonly code: string, readonly statusCode?: number }
 

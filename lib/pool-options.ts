@@ -3,6 +3,7 @@ import type { BudgetSettings } from './budget.js'
 import type { Discovery } from './discovery.js'
 import type { Probe } from './health/active.js'
 import type { BreakerFactory, Fault } from './health/passive.js'
+import type { Verdicts } from './health/watcher.js'
 import type { KeyOption } from './key.js'
 import type { AdaptiveSettings } from './limits/gradient2.js'
 import type { Observer } from './observer.js'
@@ -69,6 +70,8 @@ export interface HealthOptions {
   readonly initial?: 'up' | 'down'
   /** Replaces both types: resolves when the target is well and rejects with the reason when it is not. */
   readonly probe?: Probe
+  /** Somebody else finds out, and tells: takes the place of all options but `initial`. */
+  readonly verdicts?: Verdicts
 }
 
 /** Retries. Times in milliseconds. */
@@ -123,6 +126,11 @@ export interface BreakerOptions {
   /** Between two tries to connect to an ejected target that could not be connected to; 0 does not try. Default: 1000. */
   readonly reconnect?: number
 }
+
+export const DEFAULT_BUDGET: BudgetSettings = { share: 0.2, floor: 10, window: 10_000 }
+
+/** Limits that a pool has without being given any. */
+export const DEFAULT_LIMITS = { inFlight: 1024, queue: 256 } as const
 
 /** How much may be under way at once; 0 is no limit. */
 export interface LimitOptions {

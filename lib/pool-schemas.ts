@@ -54,7 +54,8 @@ export const healthProperties = {
   rise: atLeastOne,
   fall: atLeastOne,
   initial: { enum: ['up', 'down'] },
-  probe: func
+  probe: func,
+  verdicts: func
 } satisfies Record<keyof HealthOptions, object>
 
 const hashSchema = object({

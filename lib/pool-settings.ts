@@ -15,7 +15,7 @@ import { hash } from './policies/hash.js'
 import { ownPolicy } from './policies/own.js'
 import type { Policy } from './policy.js'
 import {
-  POLICIES, type AffinityOptions, type BreakerOptions, type HealthOptions, type LimitOptions, type PolicyOption, type PoolOptions, type RetryOptions,
+  DEFAULT_BUDGET, DEFAULT_LIMITS, POLICIES, type AffinityOptions, type BreakerOptions, type HealthOptions, type LimitOptions, type PolicyOption, type PoolOptions, type RetryOptions,
   type SlowStartOptions
 } from './pool-options.js'
 import { assertDistinct, type PoolLogger, type PoolSettings } from './pool.js'
@@ -38,7 +38,7 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
     limits = {}, zone, overprovisioning = 1.4, slowStart, affinity, drainHeader = 'x-upstream-drain', discovery, discoveryTimeout = 5000
   } = options
   const { connect = 2000, try: each = 0, headers = 30_000, idle = 60_000, total = 0, tunnel = 3_600_000, grace = 10_000 } = timeouts
-  const { inFlight = 1024, streams = 0, queue = 256, queueTimeout = 1000, queueOrder = 'oldest' } = limits
+  const { inFlight = DEFAULT_LIMITS.inFlight, streams = 0, queue = DEFAULT_LIMITS.queue, queueTimeout = 1000, queueOrder = 'oldest' } = limits
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
   // Not map: it would skip the holes of a sparse list.
   const unchanged = (...keys: Array<keyof PoolOptions>): PoolSettings | undefined =>
@@ -86,7 +86,7 @@ function retrySettings (options: number | RetryOptions, replayBytes: number, pat
     backoff: { base: backoff, max: maxBackoff },
     retryAfter,
     replayBytes,
-    budget: budget === false ? undefined : new RetryBudget(clock, { share: 0.2, floor: 10, window: 10_000, ...budget })
+    budget: budget === false ? undefined : new RetryBudget(clock, { ...DEFAULT_BUDGET, ...budget })
   }
 }
 
@@ -153,7 +153,12 @@ function followsLoad (option: PolicyOption): boolean {
 }
 
 function healthSettings (options: HealthOptions, tls: Tls, drainHeader: string | undefined, path: string, clock: Clock): PoolSettings['health'] {
-  const { interval = 5000, jitter = 0.1, timeout = 2000, rise = 2, fall = 3, initial = 'up', port } = options
+  const { interval = 5000, jitter = 0.1, timeout = 2000, rise = 2, fall = 3, initial = 'up', port, verdicts } = options
+  if (verdicts !== undefined) {
+    const { initial: _, verdicts: __, ...rest } = options
+    assertUnused(rest, path, 'verdicts is a function that takes its place')
+    return { initial, verdicts }
+  }
   return { interval, jitter, timeout, rise, fall, initial, port, probe: makeProbe(options, tls, drainHeader, path, clock) }
 }
 

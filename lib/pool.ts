@@ -15,6 +15,7 @@ import { callbackHandler, type Handler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
 import { Ejector, type BreakerSettings, type EjectorSettings } from './health/ejector.js'
+import type { Verdicts, Watcher } from './health/watcher.js'
 import type { Hedge } from './hedge.js'
 import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
@@ -34,6 +35,9 @@ export interface PoolLogger {
   warn (fields: object, message: string): void
   error (fields: object, message: string): void
 }
+
+/** What the probes of a pool need besides the pool. */
+export type ProbeSettings = Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'>
 
 /**
  * A pool's options, checked and complete. Made from those before, what stands for options that are the same is the same object, by
@@ -60,8 +64,8 @@ export interface PoolSettings extends TargetSettings {
   readonly affinity: Affinity | undefined
   /** Field of an answer by which a target asks to be drained, in lower case; undefined when none is heeded. */
   readonly drainHeader: string | undefined
-  /** What the probes need; undefined when there are none. */
-  readonly health: (Omit<ProberSettings, 'onVerdict' | 'clock' | 'tls'> & { readonly initial: 'up' | 'down' }) | undefined
+  /** What the probes need, or who tells in their place; undefined when nobody does. */
+  readonly health: ((ProbeSettings | { readonly verdicts: Verdicts }) & { readonly initial: 'up' | 'down' }) | undefined
   readonly tls: Tls
   readonly observers: readonly Observer[]
   readonly log: PoolLogger
@@ -112,7 +116,7 @@ export class Pool extends Dispatcher {
   #exchanges: ExchangeSettings
   readonly #selection: Selection
   readonly #admission: Admission
-  #prober: Prober | undefined
+  #watcher: Watcher | undefined
   #ejector: Ejector | undefined
   readonly #drains: Drains
   #discoverer: Discoverer | undefined
@@ -153,7 +157,7 @@ export class Pool extends Dispatcher {
     this.#exchanges = this.#exchangeSettings()
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
-      this.#prober = new Prober(this.#proberSettings(settings.health))
+      this.#watcher = this.#makeWatcher(settings.health)
       for (const target of this.#targets) this.#watch(target, settings.health.initial === 'up')
     }
     this.#refresh()
@@ -207,14 +211,14 @@ export class Pool extends Dispatcher {
     this.#settings.tls.start()
     if (this.#discoverer !== undefined && !await this.#discoverer.start()) return
     this.#started = true
-    this.#prober?.start()
+    this.#watcher?.start()
   }
 
   /** Stops discovery, the probes and the looks at TLS files; requests go on. */
   stop (): void {
     this.#discoverer?.stop()
     this.#settings.tls.stop()
-    this.#prober?.stop()
+    this.#watcher?.stop()
     this.#ejector?.stop()
     this.#drains.stop()
     this.#expiries.stop()
@@ -478,9 +482,10 @@ export class Pool extends Dispatcher {
     }
   }
 
-  #proberSettings ({ initial: _, ...health }: NonNullable<PoolSettings['health']>): ProberSettings {
+  #makeWatcher ({ initial: _, ...health }: NonNullable<PoolSettings['health']>): Watcher {
     const { clock, tls } = this.#settings
-    return { ...health, clock, tls, onVerdict: (target, down) => { this.#judge(target, down) } }
+    const tell = (target: Target, down: Error | undefined): void => { this.#judge(target, down) }
+    return 'verdicts' in health ? health.verdicts(tell) : new Prober({ ...health, clock, tls, onVerdict: tell })
   }
 
   #makeDiscoverer (discovery: NonNullable<PoolSettings['discovery']>): Discoverer {
@@ -519,9 +524,9 @@ export class Pool extends Dispatcher {
   /** Active health by the present settings: what was found out so far is believed until the new probes say otherwise. */
   #reprobe (): void {
     const { health } = this.#settings
-    this.#prober?.stop()
+    this.#watcher?.stop()
     if (health === undefined) {
-      this.#prober = undefined
+      this.#watcher = undefined
       this.#newcomers.clear()
       for (const target of this.#targets) {
         this.#change(target, () => {
@@ -531,9 +536,9 @@ export class Pool extends Dispatcher {
       }
       return
     }
-    this.#prober = new Prober(this.#proberSettings(health))
-    for (const target of this.#targets) this.#prober.watch(target, !target.standing.failsProbes, !this.#newcomers.has(target))
-    if (this.#started) this.#prober.start()
+    this.#watcher = this.#makeWatcher(health)
+    for (const target of this.#targets) this.#watcher.watch(target, !target.standing.failsProbes, !this.#newcomers.has(target))
+    if (this.#started) this.#watcher.start()
   }
 
   #target (config: CompleteTarget): Target {
@@ -596,18 +601,18 @@ export class Pool extends Dispatcher {
   }
 
   #watch (target: Target, up: boolean): void {
-    if (this.#prober === undefined) return
+    if (this.#watcher === undefined) return
     if (!up) {
       target.standing.awaitProbe(NOT_PROBED)
       this.#newcomers.add(target)
     }
-    this.#prober.watch(target, up, up)
+    this.#watcher.watch(target, up, up)
   }
 
   async #leave (leaving: readonly Target[]): Promise<void> {
     this.#targets = this.#targets.filter(target => !leaving.includes(target))
     for (const target of leaving) {
-      this.#prober?.unwatch(target)
+      this.#watcher?.unwatch(target)
       this.#ejector?.forget(target)
       this.#drains.forget(target)
       this.#newcomers.delete(target)

@@ -2,13 +2,14 @@ import type { Target } from '../target.js'
 import { FirstProbes } from './first-probes.js'
 import { Probing, type ProbingSettings } from './probing.js'
 import { Timetable } from './timetable.js'
+import type { Watcher } from './watcher.js'
 
 export { DrainAsked, type Probe } from './probe.js'
 
 export type ProberSettings = Omit<ProbingSettings, 'firstProbes' | 'timetable' | 'crowd'>
 
 /** Probes targets for as long as they are watched. */
-export class Prober {
+export class Prober implements Watcher {
   readonly #settings: ProbingSettings
   readonly #watched = new Map<Target, Probing>()
   #running = false

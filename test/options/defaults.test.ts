@@ -8,15 +8,18 @@ import type { PoolOptions } from '../../lib/pool-options.js'
 import { poolSettings } from '../../lib/pool-settings.js'
 import { hash } from '../../lib/policies/hash.js'
 import { random } from '../../lib/policies/random.js'
-import type { PoolSettings } from '../../lib/pool.js'
+import type { PoolSettings, ProbeSettings } from '../../lib/pool.js'
 import { Target } from '../../lib/target.js'
 import { VirtualClock } from '../kit/clock.js'
 import { named, gateway } from '../kit/index.js'
 
 const silent = { info () {}, warn () {}, error () {} }
 
-function settings (options: Partial<PoolOptions> = {}, seed = 1): PoolSettings {
-  return poolSettings('users', { targets: ['http://a.test'], ...options }, '', silent, new VirtualClock(seed))
+/** Of a pool that has probes of its own, if any. */
+interface Probed extends PoolSettings { readonly health: (ProbeSettings & { readonly initial: 'up' | 'down' }) | undefined }
+
+function settings (options: Partial<PoolOptions> = {}, seed = 1): Probed {
+  return poolSettings('users', { targets: ['http://a.test'], ...options }, '', silent, new VirtualClock(seed)) as Probed
 }
 
 function someTargets (count: number): Target[] {

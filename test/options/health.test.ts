@@ -21,7 +21,7 @@ t.test('an http health check must have a path', async t => {
 
 t.test('an unknown option of a health check is refused', async t => {
   await refuses(t, health({ intervall: 1 }),
-    `${at}.intervall: unknown option, allowed are type, path, method, headers, status, body, port, interval, jitter, timeout, rise, fall, initial, probe`)
+    `${at}.intervall: unknown option, allowed are type, path, method, headers, status, body, port, interval, jitter, timeout, rise, fall, initial, probe, verdicts`)
   await refuses(t, pool({ health: true }), `${at}: true, must be an object`)
   await refuses(t, pool({ health: '/healthz' }), `${at}: '/healthz', must be an object`)
 })

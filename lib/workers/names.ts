@@ -1,0 +1,2 @@
+/** What a worker answers with the snapshots of its pools. */
+export const POOLS = 'pools'
