@@ -56,7 +56,8 @@ function describe (error: ErrorObject): string {
   const schema = error.parentSchema ?? {}
   const properties = Object.entries(schema['properties'] as Record<string, object> ?? {})
     .filter(([, property]) => !('refused' in property || 'deprecated' in property)).map(([name]) => name).join(', ')
-  const wrong = `${path}: ${show(error.data)}`
+  // The keyword of JSON Schema for what is told and not shown, a secret for one.
+  const wrong = schema['writeOnly'] === true ? `${path}: this value` : `${path}: ${show(error.data)}`
   switch (error.keyword) {
     case 'additionalProperties':
       return `${optionPath(...parts, String(params['additionalProperty']))}: unknown option, allowed are ${properties}`
