@@ -8,11 +8,11 @@ export const EXAMPLES = new URL('../../examples/', import.meta.url)
 const FROM_SOURCE = fileURLToPath(new URL('from-source.tsconfig.json', import.meta.url))
 
 /** What an example prints, line by line; rejects when it does not end by itself or not with exit code 0. */
-export async function run (name: string): Promise<string[]> {
+export async function run (name: string, env: Record<string, string> = {}): Promise<string[]> {
   const file = fileURLToPath(new URL(name, EXAMPLES))
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
-      env: { ...process.env, TSX_TSCONFIG_PATH: FROM_SOURCE },
+      env: { ...process.env, ...env, TSX_TSCONFIG_PATH: FROM_SOURCE },
       timeout: 60_000
     }, (error, stdout) => {
       if (error === null) resolve(stdout.trimEnd().split('\n'))

@@ -1,0 +1,14 @@
+/** A gateway process with a limit in Redis, told by one argument: JSON of `{ upstream, rateLimit }`. Says its port to its parent. */
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import { applyGuards } from '../../lib/guards/index.js'
+import balancer from '../../lib/index.js'
+
+const { upstream, rateLimit } = JSON.parse(process.argv[2] ?? '') as { upstream: string, rateLimit: object }
+
+const app = Fastify({ forceCloseConnections: true })
+await applyGuards(app, { rateLimit }, { app, pools: {}, name: 'all' })
+await app.register(balancer, { prefix: '/api', name: 'api', targets: [upstream] })
+await app.listen({ port: 0, host: '127.0.0.1' })
+process.on('message', () => { void app.close().then(() => { process.disconnect() }) })
+process.send?.((app.server.address() as AddressInfo).port)
