@@ -1,8 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHmac, generateKeyPairSync, sign as signature, type KeyObject } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
-import { createSigner } from 'fast-jwt'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { applyGuards, guards, guardsSchema, hashPassword, type GuardName } from '../../lib/guards/index.js'
@@ -12,6 +11,13 @@ import { logged, named } from '../kit/index.js'
 import { assertPassed, assertRefused, basic, guarded } from './kit.js'
 
 type Block = Partial<Record<GuardName, object>>
+
+/** A token as RFC 7519 has it: HS256 with a text, ES256 with a private key. */
+function token (key: string | KeyObject, claims: object): string {
+  const head = [{ alg: typeof key === 'string' ? 'HS256' : 'ES256', typ: 'JWT' }, claims].map(part => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
+  const signed = typeof key === 'string' ? createHmac('sha256', key).update(head).digest() : signature('sha256', Buffer.from(head), { key, dsaEncoding: 'ieee-p1363' })
+  return `${head}.${signed.toString('base64url')}`
+}
 
 const by = (block: Block) => async (app: FastifyInstance): Promise<void> => { await applyGuards(app, block, { app, pools: app.upstreams }) }
 
@@ -61,17 +67,14 @@ t.test('jwt: a secret or a public key, issuer and audience; never an algorithm o
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   writeFileSync(join(directory, 'key.pem'), publicKey.export({ type: 'spki', format: 'pem' }))
   const shared = await guarded(t, by({ jwt: { secretFile: join(directory, 'secret'), issuer: 'https://id.test' }, identity: { 'x-user': 'sub', 'x-roles': 'realm.roles' } }))
-  const sign = createSigner({ key: 'from a file', iss: 'https://id.test' })
   await assertRefused(t, shared, 401, {}, headers => { t.equal(headers['www-authenticate'], 'Bearer') })
-  await assertRefused(t, shared, 401, { authorization: `Bearer ${createSigner({ key: 'from a file', iss: 'https://else.test' })({ sub: 'ada' })}` }, headers => { t.match(headers['www-authenticate'], 'invalid_token') })
-  await assertPassed(t, shared, { authorization: `Bearer ${sign({ sub: 'ada', realm: { roles: ['a', 'b'] } })}` })
+  await assertRefused(t, shared, 401, { authorization: `Bearer ${token('from a file', { sub: 'ada', iss: 'https://else.test' })}` }, headers => { t.match(headers['www-authenticate'], 'invalid_token') })
+  await assertPassed(t, shared, { authorization: `Bearer ${token('from a file', { sub: 'ada', iss: 'https://id.test', realm: { roles: ['a', 'b'] } })}` })
   t.match(shared.last(), { 'x-user': 'ada', 'x-roles': 'a,b' })
 
-  const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
   const asymmetric = await guarded(t, by({ jwt: { publicKeyFile: join(directory, 'key.pem'), audience: ['shop'] } }))
-  await assertRefused(t, asymmetric, 401, { authorization: `Bearer ${createSigner({ key: 'from a file' })({ aud: 'shop' })}` })
-  await assertPassed(t, asymmetric, { authorization: `Bearer ${createSigner({ key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string })({ aud: 'shop' })}` })
-  t.ok(pem)
+  await assertRefused(t, asymmetric, 401, { authorization: `Bearer ${token(publicKey.export({ type: 'spki', format: 'pem' }) as string, { aud: 'shop' })}` })
+  await assertPassed(t, asymmetric, { authorization: `Bearer ${token(privateKey, { aud: 'shop' })}` })
   await t.rejects(guardedApp({ jwt: { publicKeyFile: join(directory, 'key.pem'), algorithms: ['HS256'] } }), { message: /guards\.jwt\.algorithms: 'HS256' does not fit the key/ })
   await t.rejects(guardedApp({ jwt: { secretFile: join(directory, 'gone') } }), { message: /guards\.jwt\.secretFile: .* can not be read \(ENOENT\)/ })
   await t.rejects(guardedApp({ jwt: { publicKeyFile: join(directory, 'secret') } }), { message: /guards\.jwt\.publicKeyFile: .* must have a public key/ })
@@ -114,8 +117,7 @@ t.test('scopes of one app have guards of their own, inside others too', async t 
     })
   }
   const ask = async (path: string, iss?: string): Promise<[number, unknown]> => {
-    const token = createSigner({ key: 'top', ...(iss === undefined ? undefined : { iss }) })({ sub: 'ada' })
-    const { statusCode, headers } = await app.inject({ url: path, headers: { authorization: `Bearer ${token}`, origin: 'https://x.test' } })
+    const { statusCode, headers } = await app.inject({ url: path, headers: { authorization: `Bearer ${token('top', { sub: 'ada', iss })}`, origin: 'https://x.test' } })
     return [statusCode, headers['access-control-allow-origin']]
   }
   t.same(await ask('/a/x', 'me'), [200, 'https://a.test'])

@@ -7,7 +7,7 @@ import balancer from '../../lib/index.js'
 const { upstream, rateLimit } = JSON.parse(process.argv[2] ?? '') as { upstream: string, rateLimit: object }
 
 const app = Fastify({ forceCloseConnections: true })
-await applyGuards(app, { rateLimit }, { app, pools: {}, name: 'all' })
+await applyGuards(app, { rateLimit }, { app, pools: app.upstreams, name: 'all' })
 await app.register(balancer, { prefix: '/api', name: 'api', targets: [upstream] })
 await app.listen({ port: 0, host: '127.0.0.1' })
 process.on('message', () => { void app.close().then(() => { process.disconnect() }) })
