@@ -19,7 +19,7 @@ function token (key: string | KeyObject, claims: object): string {
   return `${head}.${signed.toString('base64url')}`
 }
 
-const by = (block: Block) => async (app: FastifyInstance): Promise<void> => { await applyGuards(app, block, { app, pools: app.upstreams }) }
+const by = (block: Block) => async (app: FastifyInstance): Promise<void> => { await applyGuards(app, block, { app, pools: app.upstreams ?? {} }) }
 
 t.test('the schemas are plain JSON Schema: every option is described, and none has a function', async t => {
   t.same(JSON.parse(JSON.stringify(guardsSchema)), guardsSchema)
@@ -126,7 +126,7 @@ t.test('scopes of one app have guards of their own, inside others too', async t 
   t.same(await ask('/b/x'), [200, 'https://b.test'])
   t.same(await ask('/b/x'), [200, 'https://b.test'])
   t.same(await ask('/b/x'), [200, 'https://b.test'])
-  t.same(await ask('/b/x'), [429, 'https://b.test'], 'the limit around both')
+  t.same(await ask('/b/x'), [429, undefined], 'the limit around both, which comes first')
 })
 
 async function guardedApp (block: Block): Promise<void> {
