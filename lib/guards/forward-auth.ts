@@ -15,7 +15,9 @@ export const forwardAuth: Guard<ForwardAuthOptions & { readonly pool: string }> 
     scope.addHook('onRequest', hook(options))
     const { pool } = options
     scope.addHook('onReady', async () => {
-      if (!Object.hasOwn(pools, pool)) throw BadOptionError(`guards.forwardAuth.pool: ${show(pool)} is not a pool, must be one of ${Object.keys(pools).join(', ') || 'none'}`)
+      // There are none before the balancer is registered for the first time, which may be later than the guards are applied.
+      const known = scope.upstreams ?? pools ?? {}
+      if (!Object.hasOwn(known, pool)) throw BadOptionError(`guards.forwardAuth.pool: ${show(pool)} is not a pool, must be one of ${Object.keys(known).join(', ') || 'none'}`)
     })
   }
 }
