@@ -10,5 +10,8 @@ const app = Fastify({ forceCloseConnections: true })
 await applyGuards(app, { rateLimit }, { app, pools: app.upstreams, name: 'all' })
 await app.register(balancer, { prefix: '/api', name: 'api', targets: [upstream] })
 await app.listen({ port: 0, host: '127.0.0.1' })
-process.on('message', () => { void app.close().then(() => { process.disconnect() }) })
+const close = (): void => { void app.close().then(() => { if (process.connected) process.disconnect() }) }
+process.once('message', close)
+// A parent that has died needs no gateway.
+process.once('disconnect', close)
 process.send?.((app.server.address() as AddressInfo).port)

@@ -49,10 +49,11 @@ async function gatewayProcess (t: Test, upstream: string, rateLimit: object): Pr
   const agent = new Agent()
   t.teardown(async () => {
     await agent.destroy()
-    t.equal(child.exitCode, null, 'no process has crashed')
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`a gateway has crashed: ${child.exitCode ?? child.signalCode}`)
     const exited = once(child, 'exit')
     child.send('close')
-    t.same(await exited, [0, null], 'a process ends by itself once its app is closed')
+    const [code] = await exited as [number | null]
+    if (code !== 0) throw new Error(`a gateway did not end by itself once its app was closed: ${code}`)
   })
   return {
     child,
