@@ -124,6 +124,8 @@ class StreamedBody implements RequestBody {
       this.#source.on('data', this.#onData)
       this.#source.on('end', this.#onEnd)
       this.#source.on('close', this.#onClose)
+      // Somebody has paused it on purpose: that it is listened to does not make it flow.
+      if (this.#source.isPaused()) this.#source.resume()
     }
   }
 

@@ -10,9 +10,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 /** What is to be put back into a request's headers. */
 const kHidden = Symbol('fastify-balancer.hidden')
 
+/** A body that a hook has put in the place of the one that came, while no parser has been given it. */
+export const kReplaced = Symbol('fastify-balancer.replaced')
+
 declare module 'fastify' {
   interface FastifyRequest {
     [kHidden]?: { readonly type: string, readonly framed: boolean }
+    [kReplaced]?: Readable
   }
 }
 
@@ -28,9 +32,35 @@ export function announcesBody (request: IncomingMessage): boolean {
     : !stream.endAfterHeaders
 }
 
-/** The last `preParsing` hook of a route: after it comes only the choice of a parser. */
-export function hideContentType (request: FastifyRequest, _reply: FastifyReply, payload: Readable, done: (error: null, payload: Readable) => void): void {
+type Parsing = (error: null, payload: Readable) => void
+
+/**
+ * The last `preParsing` hook of a route whose bodies are parsed. A body that a hook has decoded, as @fastify/compress does, goes on
+ * without its `Content-Encoding`. Hooks tell by `receivedEncodedLength` that they have changed a body's length.
+ */
+export function noteDecoded (request: FastifyRequest, _reply: FastifyReply, payload: Readable, done: Parsing): void {
+  settleEncoding(request, payload)
+  done(null, payload)
+}
+
+function settleEncoding (request: FastifyRequest, payload: Readable): void {
+  if (payload === request.raw) return
+  if (isDecoded(payload)) delete request.raw.headers['content-encoding']
+  if (UNTOUCHED.has(request.method)) {
+    // Nobody takes it, and the hook may have begun to read what it was made of.
+    if (announcesBody(request.raw)) request[kReplaced] = payload
+    if (isDecoded(payload)) delete request.raw.headers['content-length']
+  }
+}
+
+function isDecoded (payload: Readable & { receivedEncodedLength?: number }): boolean {
+  return payload.receivedEncodedLength !== undefined
+}
+
+/** The last `preParsing` hook of a route whose bodies are not parsed: after it comes only the choice of a parser. */
+export function hideContentType (request: FastifyRequest, _reply: FastifyReply, payload: Readable, done: Parsing): void {
   const { headers } = request.raw
+  settleEncoding(request, payload)
   const type = headers['content-type']
   if (type !== undefined && request.mediaType === undefined && !UNTOUCHED.has(request.method)) {
     const framed = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
@@ -55,5 +85,8 @@ export function showContentType (request: FastifyRequest): void {
 /** The parser for every type: a body is the stream that it comes as, and none when none was announced. */
 export function passBody (request: FastifyRequest, payload: Readable, done: (error: null, body?: Readable) => void): void {
   showContentType(request)
-  done(null, payload !== request.raw || announcesBody(request.raw) ? payload : undefined)
+  const isReplaced = payload !== request.raw
+  // It is no longer as long as the client has said.
+  if (isReplaced && isDecoded(payload)) delete request.raw.headers['content-length']
+  done(null, isReplaced || announcesBody(request.raw) ? payload : undefined)
 }

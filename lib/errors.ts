@@ -31,6 +31,9 @@ export const AmbiguousPathError = createError('FST_BALANCER_AMBIGUOUS_PATH', 'Th
 export const BadRequestError = createError('FST_BALANCER_BAD_REQUEST', 'The request can not be forwarded', 400)
 export const TooManyFieldsError = createError('FST_BALANCER_TOO_MANY_FIELDS', 'The request has too many header fields', 431)
 export const TransferCodingError = createError('FST_BALANCER_TRANSFER_CODING', 'The transfer coding of the request is not supported', 501)
+export const AuthUnavailableError = createError('FST_BALANCER_AUTH_UNAVAILABLE', 'Whether the request may pass could not be found out', 503)
+export const LimitUnavailableError = createError('FST_BALANCER_LIMIT_UNAVAILABLE', 'Whether there have been too many requests could not be found out', 503)
+export const IdentityError = createError('FST_BALANCER_IDENTITY', 'The identity of the client can not be told to the upstream', 500)
 /** Nobody is left to read it; 499 is the customary status for logs and metrics. */
 export const ClientGoneError = createError('FST_BALANCER_CLIENT_GONE', 'The client closed the connection', 499)
 

@@ -8,6 +8,7 @@ import type { Belonging } from './affinity.js'
 import type { Clock } from './clock.js'
 import { forwardedFacts } from './client.js'
 import type { WebSocketHooks } from './compat.js'
+import { kReplaced } from './content-type.js'
 import { parseDeadline } from './deadline.js'
 import {
   BadOptionError, BadRequestError, ClientGoneError, DeadlineError, FailedError, show, TooManyFieldsError, TransferCodingError, type GatewayError
@@ -251,7 +252,10 @@ export class Forwarding implements Handler {
   /** A body that Fastify has passed over: those of GET and HEAD, and in HTTP/2 those that no header announces. */
   #unparsed (): Readable | undefined {
     const { body, raw } = this.#request
-    if (body !== undefined || this.#upgrade !== undefined || this.#settings.replyOptions.body !== undefined || raw.readableDidRead) return undefined
+    if (body !== undefined || this.#upgrade !== undefined || this.#settings.replyOptions.body !== undefined) return undefined
+    const replaced = this.#request[kReplaced]
+    if (replaced !== undefined) return replaced
+    if (raw.readableDidRead) return undefined
     const stream = http2Stream(this.#request)
     const announced = stream === undefined
       ? raw.headers['transfer-encoding'] !== undefined || (raw.headers['content-length'] ?? '0') !== '0'

@@ -1,7 +1,7 @@
 import type { FastifyInstance, RouteOptions as FastifyRoute, preHandlerHookHandler, preParsingHookHandler } from 'fastify'
 import type { Clock } from './clock.js'
 import { websocketReplyOptions } from './compat.js'
-import { hideContentType, passBody, showContentType } from './content-type.js'
+import { hideContentType, noteDecoded, passBody, showContentType } from './content-type.js'
 import { BadOptionError, show } from './errors.js'
 import { forwarder, type Forward, type ForwardSettings } from './forward.js'
 import { checkReplyOptions, type RouteOptions } from './options.js'
@@ -11,6 +11,10 @@ import { acceptUpgrades, upgradeOf } from './upgrade.js'
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
 const PATHS = ['/', '/*']
+
+const HOOKS: ReadonlySet<string> = new Set([
+  'onRequest', 'preParsing', 'preValidation', 'preHandler', 'preSerialization', 'onSend', 'onResponse', 'onError', 'onTimeout', 'onRequestAbort'
+])
 
 /** Name of the router constraint of OPTIONS routes at the root. The router wants an identifier. */
 const UNCLAIMED = 'fastifyBalancerUnclaimed'
@@ -93,7 +97,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     app.addHook('onRoute', route => { route.preHandler = [...hooksOf(route.preHandler), open] })
     app.addHook('onReady', async () => { acceptUpgrades(app, app.prefix, clock) })
   }
-  const preParsing = passes ? [...hooksOf(routeOptions.preParsing), hideContentType] : routeOptions.preParsing
+  const settle = passes ? hideContentType : noteDecoded
   const handler: Forward = passes
     ? (request, reply) => {
         // A method that the app has declared to have no body comes here without a parser.
@@ -105,8 +109,8 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     if (method.length === 0) return
     try {
       app.route({
-        ...routeOptions as Partial<FastifyRoute>,
-        ...(preParsing === undefined ? undefined : { preParsing: preParsing as preParsingHookHandler[] }),
+        ...ownHooks(routeOptions as Partial<FastifyRoute>),
+        preParsing: [...hooksOf(routeOptions.preParsing), settle] as preParsingHookHandler[],
         ...(constraints === undefined ? undefined : { constraints }),
         url,
         method,
@@ -127,6 +131,14 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
       mountAt(url, [...methods])
     }
   }
+}
+
+/**
+ * The options of one of several routes, with lists of hooks of its own. Plugins, such as @fastify/compress, put hooks of theirs
+ * into the lists of each route that is declared.
+ */
+function ownHooks (options: Partial<FastifyRoute>): Partial<FastifyRoute> {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, HOOKS.has(name) && Array.isArray(value) ? [...value] : value]))
 }
 
 function hooksOf<Hook> (hooks: Hook | Hook[] | undefined): Hook[] {

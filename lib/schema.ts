@@ -98,7 +98,8 @@ function explain (error: ErrorObject, quote: (value: unknown, path: readonly str
   const properties = Object.entries(schema['properties'] as Record<string, object> ?? {})
     .filter(([, property]) => !('refused' in property || 'deprecated' in property)).map(([name]) => name).join(', ')
   const value = (message: string): Mistake => ({ path, kind: 'value', message })
-  const wrong = (must: string): Mistake => value(`${quote(error.data, path)}, ${must}`)
+  // The keyword of JSON Schema for what is told and not shown, a secret for one.
+  const wrong = (must: string): Mistake => value(schema['writeOnly'] === true ? `this value, ${must}` : `${quote(error.data, path)}, ${must}`)
   switch (error.keyword) {
     case 'additionalProperties':
       return { path: [...path, String(params['additionalProperty'])], kind: 'unknown', message: `unknown option, allowed are ${properties}` }

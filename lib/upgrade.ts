@@ -30,6 +30,7 @@ export class Upgrade {
   readonly #socket: Duplex
   readonly #early: Buffer[]
   #bytes: number
+  #watching = false
 
   /** @param head what came with the request's own packet */
   constructor (socket: Duplex, head: Buffer) {
@@ -40,6 +41,8 @@ export class Upgrade {
 
   /** Reads on while an upstream is looked for: only a connection that is read from tells when its client leaves. */
   watch (): void {
+    if (this.#watching) return
+    this.#watching = true
     this.#socket.on('data', this.#onData)
     this.#socket.on('end', this.#onEnd)
   }

@@ -51,9 +51,9 @@ t.test('every JavaScript example in the README, and for those who move, runs and
     await writeFile(file, `${runnable}\nexport { app }\n`)
     const { app } = await import(pathToFileURL(file).href) as { app: FastifyInstance }
     for (const request of requests.split(', ')) {
-      const [method, path] = request.split(' ')
+      const [method, path, status = '200'] = request.split(' ')
       const { statusCode, body } = await app.inject({ method: method as 'GET', url: path ?? '' })
-      t.equal(statusCode, 200, `${request}: ${body}`)
+      t.equal(statusCode, Number(status), `${request}: ${body}`)
     }
     if (code.includes('kubernetes(')) await until(() => api.watchers === 1, 30_000)
     await app.close()

@@ -30,7 +30,7 @@ export async function registers (): Promise<void> {
         pool: 'orders',
         rewritePrefix: '/v2/orders/:id',
         constraints: { host: 'shop.test' },
-        config: { rateLimit: 5 },
+        config: { cost: 5 },
         schema: { params: { type: 'object' } },
         preHandler: async request => { request.log.info(request.headers.host) },
         onResponse: [(request, reply, done) => { request.log.info({ status: reply.statusCode, attempts: request.attempts }); done() }],

@@ -7,7 +7,7 @@ import { rawClient } from '../kit/raw.js'
 import { echoed, echoing, handshake, opened } from './kit.js'
 
 declare module 'fastify' {
-  interface FastifyRequest { user?: string }
+  interface FastifyRequest { visitor?: string }
 }
 
 t.test('a hook that refuses is the answer, and the upstream is not asked', async t => {
@@ -60,9 +60,9 @@ t.test('hooks see params and cookies, add fields to the request, and set fields 
     rewritePrefix: '/v2/:room',
     targets: [url],
     websocket: true,
-    onRequest: async (request: FastifyRequest) => { request.user = /user=(\w+)/.exec(request.headers.cookie ?? '')?.[1] ?? '' },
+    onRequest: async (request: FastifyRequest) => { request.visitor = /user=(\w+)/.exec(request.headers.cookie ?? '')?.[1] ?? '' },
     preHandler: async (request: FastifyRequest, reply: { header: (name: string, value: string | string[]) => unknown }) => {
-      request.headers['x-user'] = request.user
+      request.headers['x-user'] = request.visitor
       request.headers['x-room'] = (request.params as { room: string }).room
       reply.header('set-cookie', ['a=1', 'b=2'])
     }
