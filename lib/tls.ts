@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { SecureContext } from 'node:tls'
 import type { Clock } from './clock.js'
 import type { TlsSettings } from './connector.js'
 import { BadOptionError } from './errors.js'
 import { badPem, secureContext, type Pem, type PemSource } from './pem.js'
+import { stateOf } from './watch.js'
 
 /** How TLS connections to upstreams are made. Certificates are always verified unless told otherwise. */
 export interface TlsOptions {
@@ -171,19 +172,6 @@ function sources (options: TlsOptions, role: typeof ROLES[number], path: string)
     // A relative path stays the same file when the process goes elsewhere.
     return given === undefined ? { role, option, file: resolve(String(item)) } : { role, option, file: undefined, pem: item as Pem['pem'] }
   })
-}
-
-/** Changes when a file does, whether it is one itself or a link that leads to it. */
-async function stateOf (files: readonly string[]): Promise<string> {
-  const states = await Promise.all(files.map(async file => {
-    try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true })
-      return [dev, ino, size, mtimeNs, ctimeNs].join()
-    } catch (error) {
-      return codeOf(error)
-    }
-  }))
-  return states.join(' ')
 }
 
 function readNow (source: PemSource): Pem {
