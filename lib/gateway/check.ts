@@ -48,11 +48,11 @@ async function contentMistakes (value: unknown, formal: readonly Mistake[]): Pro
   const found: Mistake[] = []
   if (sound('listen')) {
     if (listen.http2 === true && listen.tls === undefined) found.push({ path: ['listen', 'http2'], kind: 'value', message: 'true, must have tls beside it: browsers and most clients speak HTTP/2 over TLS only' })
-    if (listen.tls !== undefined) found.push(...await rejected(serverTls(listen.tls)))
     if (admin !== undefined && sound('admin') && (listen.port ?? 8080) !== 0 && (listen.port ?? 8080) === (admin.port ?? 9090)) {
       found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? 9090)} is the port of listen, must be another one` })
     }
   }
+  if (listen.tls !== undefined && sound('listen', 'tls')) found.push(...await rejected(serverTls(listen.tls)))
   if (sound('shutdown')) {
     const { delay = 0, grace = 10_000 } = shutdown
     if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
