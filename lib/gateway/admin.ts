@@ -4,6 +4,7 @@ import type { Pool } from '../pool.js'
 import type { Upstreams } from '../plugin.js'
 import { readinessHandler } from '../readiness.js'
 import type { TargetSnapshot } from '../target.js'
+import { requestLogging } from './log.js'
 import type { AdminOptions } from './types.js'
 
 /** What operators see of a pool. */
@@ -33,7 +34,7 @@ export class Admin {
 
   constructor ({ options, log, upstreams, closing, status }: AdminSettings) {
     this.#options = options
-    const app = this.#app = Fastify({ loggerInstance: log, disableRequestLogging: true })
+    const app = this.#app = Fastify({ loggerInstance: log, ...requestLogging(false) })
     app.decorate('upstreams', { getter: () => upstreams })
     app.get('/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ live: true }))
     app.get('/ready', readinessHandler({ closing, ...(options.require === undefined ? undefined : { require: options.require }) }))

@@ -25,13 +25,14 @@ export class Document {
 
   constructor (text: string, env: Readonly<Record<string, string | undefined>> = {}) {
     this.#tree = parseDocument(text, { version: '1.2', lineCounter: this.#lines, prettyErrors: false, merge: true })
-    const problems = [...this.#tree.errors, ...this.#tree.warnings].map(({ message, pos: [offset] }) => this.#problem([], offset, message))
+    const problems = [...this.#tree.errors, ...this.#tree.warnings].map(({ code, message, pos: [offset] }) =>
+      this.#problem([], offset, code === 'MULTIPLE_DOCS' ? 'another document begins here, must be one' : message))
     problems.push(...this.#substitute(env))
     try {
       this.#value = this.#tree.toJS()
     } catch (error) {
       // Aliases that lead nowhere, or that are too many.
-      if (problems.length === 0) problems.push(this.#problem([], 0, (error as Error).message))
+      if (problems.length === 0) problems.push(this.#problem([], this.#unresolved(), (error as Error).message))
     }
     this.problems = problems
   }
@@ -90,6 +91,19 @@ export class Document {
     return wrong.map(({ node, message }) => this.#problem(paths.get(node) ?? [], node.range?.[0] ?? 0, message))
   }
 
+  /** Where the first alias stands that leads nowhere. */
+  #unresolved (): number {
+    let offset = 0
+    visit(this.#tree, {
+      Alias: (_key, node) => {
+        if (node.resolve(this.#tree) !== undefined) return undefined
+        offset = node.range?.[0] ?? 0
+        return visit.BREAK
+      }
+    })
+    return offset
+  }
+
   #problem (path: readonly string[], offset: number, message: string): Problem {
     const { line, col } = this.#lines.linePos(offset)
     return { path: optionPath(...path), line: Math.max(1, line), column: Math.max(1, col), message }
@@ -99,8 +113,8 @@ export class Document {
   #withoutValues (message: string): string {
     for (const { source, value } of this.#variables.values()) {
       message = message.replaceAll(show(value), source)
-      // Shorter ones are part of other words.
-      if (value.length >= 4) message = message.replaceAll(value, source)
+      // Shorter ones, and true and false, are part of other words.
+      if (value.length >= 4 && typeof scalarOf(value) !== 'boolean') message = message.replaceAll(value, source)
     }
     return message
   }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { endWithAnswers } from '../shutdown.js'
 import { routerOptions } from './check.js'
+import { requestLogging } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
 import type { Extensions } from './schema.js'
 import type { ListenOptions } from './types.js'
@@ -51,7 +52,7 @@ export class Generation {
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),
       loggerInstance: log,
-      disableRequestLogging: !logRequests,
+      ...requestLogging(logRequests),
       genReqId: nextId,
       trustProxy: trustProxy as boolean,
       ...(bodyLimit === undefined ? undefined : { bodyLimit }),

@@ -17,6 +17,13 @@ export async function makeLog ({ level = 'info', pretty = 'auto' }: LogOptions, 
   return Fastify({ logger: { level, stream: prettily ?? stream } }).log
 }
 
+/** Options for an app whose requests are logged or not. Newer versions of Fastify want to be told in another way. */
+export function requestLogging (on: boolean): object {
+  if (on) return {}
+  const { LogController } = Fastify as { LogController?: new (options: object) => object }
+  return LogController === undefined ? { disableRequestLogging: true } : { logController: new LogController({ disableRequestLogging: true }) }
+}
+
 async function prettyStream (stream: LogStream, required: boolean): Promise<LogStream | undefined> {
   // An optional peer, which need not be there when this is compiled either.
   const name = 'pino-pretty'
