@@ -1,3 +1,4 @@
+import { isObject } from '../option-types.js'
 import type { Rule } from '../schema.js'
 
 interface Schema {
@@ -18,6 +19,8 @@ interface Schema {
  * @returns undefined for a schema that only functions pass
  */
 export function documentable (schema: object): Schema | undefined {
+  // Others know it by its identity.
+  if (schema === isObject) return schema as unknown as Schema
   const { properties, additionalProperties, items, then, else: other, passes, ...rest } = schema as Schema
   if (passes !== undefined && /^(?:a function|an object with a function)/.test(passes.allowed)) return undefined
   const item = items === undefined ? undefined : documentable(items)
