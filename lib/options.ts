@@ -156,7 +156,7 @@ export interface Configuration {
 
 const hook = rule('a function or a list of functions', value => isFunction(value) || (Array.isArray(value) && value.every(isFunction)))
 const method = matching('a method, in upper or lower case', /^[A-Za-z-]+$/)
-const ownName = rule('a text that is not empty and not the name of a property of every object',
+export const ownName = rule('a text that is not empty and not the name of a property of every object',
   value => typeof value === 'string' && value !== '' && !(value in Object.prototype), false, { type: 'string', minLength: 1 })
 
 const isPool = rule('a pool', value => value instanceof Pool)
@@ -234,11 +234,11 @@ const forwardProperties = {
   replyOptions: replySchema
 } satisfies Record<Exclude<keyof RouteOptions, keyof FastifyRouteOptions>, object>
 
-const routeProperties = { ...forwardProperties, ...fastifyRouteProperties }
+export const routeProperties = { ...forwardProperties, ...fastifyRouteProperties }
 const moved = movedProperties({ tls: poolProperties.tls, ...timeoutProperties })
 /** Taken, but not worth naming to whoever has mistyped another. */
 const onlyMoved = Object.fromEntries(Object.entries(moved).filter(([name]) => name !== 'wsUpstream').map(([name, schema]) => [name, { ...schema, deprecated: true }]))
-const shortOnly = Object.fromEntries(Object.keys(moved).map(key => [key, refused('belongs to the short form, which this prefix may have')]))
+export const shortOnly = Object.fromEntries(Object.keys(moved).map(key => [key, refused('belongs to the short form, which this prefix may have')]))
 
 function isPrefix (value: unknown): boolean {
   if (!isText(/^(?:\/.*)?$/)(value) || climbs(String(value))) return false

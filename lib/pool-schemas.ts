@@ -19,8 +19,8 @@ import type { TlsOptions } from './tls.js'
 const pemText = { type: 'string', pattern: '-----BEGIN ' }
 const pem = rule('PEM, as a text or a Buffer', isPem, true, pemText)
 const pems = rule('PEM, as a text or a Buffer, or a list of them', value => isPem(value) || (Array.isArray(value) && value.length > 0 && value.every(isPem)), true, oneOrMore(pemText))
-const paths = rule('a path, or a list of paths', value => isText(/./)(value) || (Array.isArray(value) && value.length > 0 && value.every(isText(/./))), false, oneOrMore(text))
-const secret = matching('a text that is not empty', /./, true)
+export const paths = rule('a path, or a list of paths', value => isText(/./)(value) || (Array.isArray(value) && value.length > 0 && value.every(isText(/./))), false, oneOrMore(text))
+export const secret = matching('a text that is not empty', /./, true)
 
 /** What OpenSSL has no objection to: it takes any text for a list of no authorities. */
 function isPem (value: unknown): boolean {

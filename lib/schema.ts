@@ -132,7 +132,7 @@ function explain (error: ErrorObject, quote: (value: unknown, path: readonly str
       return wrong('must not have the same item twice')
     case 'minProperties':
     case 'maxProperties':
-      return wrong(`must have exactly one of ${properties}`)
+      return wrong(properties === '' ? 'must not be empty' : `must have exactly one of ${properties}`)
     default:
       return wrong(error.message ?? 'is not allowed')
   }

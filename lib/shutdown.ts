@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { constants } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase } from 'fastify'
 import { ClientConnections } from './client-connections.js'
@@ -6,6 +6,7 @@ import { sleep, systemClock, type Clock } from './clock.js'
 import { BadOptionError, show } from './errors.js'
 import { flag, LONGEST_TIMER, milliseconds, object } from './option-types.js'
 import { check, rule } from './schema.js'
+import { endOnSignal } from './signals.js'
 
 export interface ShutdownOptions {
   /** Signals that begin it. Default: SIGTERM and SIGINT. An empty list leaves them to the caller. */
@@ -26,12 +27,18 @@ const LAST_WORDS = 100
 /** Milliseconds after the grace at which a process that was told to end does so, closed or not. */
 const EXIT_WITHIN = 200
 
+/** Where a server keeps what its shutdown knows. */
 const kClosing = Symbol('fastify-balancer.closing')
+
+interface Closing {
+  begun: boolean
+  readonly connections: ClientConnections
+}
 
 declare module 'node:http' {
   interface Server {
     /** Undefined unless `shutdown` looks after the app. */
-    [kClosing]?: boolean
+    [kClosing]?: Closing
   }
 }
 
@@ -87,19 +94,14 @@ export function shutdown<
   if (server[kClosing] !== undefined) throw BadOptionError('app: has a shutdown already, must have one only')
   const silence = Math.min(linger, grace - delay)
   const closed = new AbortController()
+  const connections = new ClientConnections(server, clock)
+  const state: Closing = server[kClosing] = { begun: false, connections }
   let closing: Promise<void> | undefined
-  let signalled = false
 
-  app.addHook('onSend', ({ raw }, reply, _payload, done) => {
-    if (server[kClosing] === true && raw.httpVersionMajor !== 2) {
-      // Retired pools end the connection with every answer.
-      reply.header('connection', connections.isLast(raw) ? 'close' : 'keep-alive')
-    }
-    done()
-  })
+  endWithAnswers(app, () => server)
   app.addHook('preClose', async () => {
     // Who closes the app by itself skips what comes before.
-    server[kClosing] = true
+    state.begun = true
     connections.endSilent(silence)
     connections.goAway()
   })
@@ -107,17 +109,11 @@ export function shutdown<
     closed.abort()
     if (closing === undefined) release()
   })
-  const connections = new ClientConnections(server, clock)
-  server[kClosing] = false
-  for (const signal of signals) process.on(signal, onSignal)
-
-  function release (): void {
-    for (const signal of signals) process.off(signal, onSignal)
-  }
+  const release = endOnSignal({ signals, within: grace + EXIT_WITHIN, exit, clock, log }, async signal => { await (closing ??= close(signal)) })
 
   async function close (signal?: NodeJS.Signals): Promise<void> {
     const started = clock.now()
-    server[kClosing] = true
+    state.begun = true
     log.info({ signal }, 'shutting down')
     let cut = 0
     const timers = [
@@ -142,23 +138,6 @@ export function shutdown<
     }
   }
 
-  function onSignal (signal: NodeJS.Signals): void {
-    if (signalled) process.exit(1)
-    signalled = true
-    const end = (code: number): void => {
-      if (exit) process.exit(code)
-      if (code !== 0) process.exitCode = code
-    }
-    if (exit) {
-      clock.after(grace + EXIT_WITHIN, () => {
-        log.error({ signal }, 'the app has not closed in time')
-        end(1)
-      })
-    }
-    closing ??= close(signal)
-    closing.then(() => { end(0) }, () => { end(1) })
-  }
-
   return async () => {
     closing ??= close()
     await closing
@@ -167,7 +146,29 @@ export function shutdown<
 
 /** Whether the app has begun to shut down, or to close. False for an app without `shutdown`. */
 export function isClosing (app: { readonly server: RawServerBase }): boolean {
-  return (app.server as Server)[kClosing] === true
+  return (app.server as Server)[kClosing]?.begun === true
+}
+
+/** Whatever is still open on a server whose shutdown has begun is cut off. @returns how many connections were in use */
+export function cutOff (server: Server): number {
+  return server[kClosing]?.connections.destroy() ?? 0
+}
+
+/** From now on a server's answers end their connections, on HTTP/1, though the server itself goes on. */
+export function beginClosing (server: Server): void {
+  if (server[kClosing] !== undefined) server[kClosing].begun = true
+}
+
+/** Has the answers of an app end their connections once the server that the request came by begins to close. */
+export function endWithAnswers (app: FastifyInstance, serverOf: (request: IncomingMessage) => Server | undefined): void {
+  app.addHook('onSend', ({ raw }, reply, _payload, done) => {
+    const closing = raw.httpVersionMajor === 2 ? undefined : serverOf(raw)?.[kClosing]
+    if (closing?.begun === true) {
+      // Retired pools end the connection with every answer.
+      reply.header('connection', closing.connections.isLast(raw) ? 'close' : 'keep-alive')
+    }
+    done()
+  })
 }
 
 /** None without the plugin, whose name for them it is. */

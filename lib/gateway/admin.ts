@@ -1,0 +1,64 @@
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Pool } from '../pool.js'
+import type { Upstreams } from '../plugin.js'
+import { readinessHandler } from '../readiness.js'
+import type { TargetSnapshot } from '../target.js'
+import { requestLogging } from './log.js'
+import type { AdminOptions } from './types.js'
+
+/** What operators see of a pool. */
+export interface PoolStatus {
+  readonly inFlight: number
+  readonly streams: number
+  readonly waiting: number
+  /** Whether health is ignored, because too few targets are up. */
+  readonly panicking: boolean
+  readonly targets: readonly TargetSnapshot[]
+}
+
+export interface AdminSettings {
+  readonly options: AdminOptions
+  readonly log: FastifyBaseLogger
+  /** Every pool of the moment by name. */
+  readonly upstreams: Upstreams
+  readonly closing: () => boolean
+  /** What `/status` says besides its pools. */
+  readonly status: () => object
+}
+
+/** A listener for operators and for whoever runs the gateway. It tells where targets are: not for clients. */
+export class Admin {
+  readonly #app: FastifyInstance
+  readonly #options: AdminOptions
+
+  constructor ({ options, log, upstreams, closing, status }: AdminSettings) {
+    this.#options = options
+    const app = this.#app = Fastify({ loggerInstance: log, ...requestLogging(false) })
+    app.decorate('upstreams', { getter: () => upstreams })
+    app.get('/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ live: true }))
+    app.get('/ready', readinessHandler({ closing, ...(options.require === undefined ? undefined : { require: options.require }) }))
+    app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send({ ...status(), pools: poolStatuses(upstreams) }))
+  }
+
+  /** Where it listens, as a URL. */
+  get address (): string {
+    const { address, port, family } = this.#app.server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  }
+
+  /** @throws what the system says against it */
+  async listen (): Promise<void> {
+    const { host = '127.0.0.1', port = 9090 } = this.#options
+    await this.#app.listen({ host, port })
+  }
+
+  async close (): Promise<void> {
+    this.#app.server.closeIdleConnections()
+    await this.#app.close()
+  }
+}
+
+export function poolStatuses (upstreams: Readonly<Record<string, Pool>>): Record<string, PoolStatus> {
+  return Object.fromEntries(Object.entries(upstreams).map(([name, { load, panicking, targets }]) => [name, { ...load, panicking, targets }]))
+}

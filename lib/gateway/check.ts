@@ -1,0 +1,172 @@
+import Fastify from 'fastify'
+import { systemClock } from '../clock.js'
+import { Pool, type PoolLogger } from '../pool.js'
+import type { PoolOptions } from '../pool-options.js'
+import { poolSettings } from '../pool-settings.js'
+import { isObject } from '../option-types.js'
+import { mistakes, optionPath, type Mistake } from '../schema.js'
+import { targetConfig } from '../target-config.js'
+import type { Document } from './document.js'
+import { serverTls } from './listen-tls.js'
+import { inOrder, splitMessage, type Problem } from './problems.js'
+import { registerRoutes } from './routes.js'
+import { documentSchema, type Extensions } from './schema.js'
+import type { DocumentRoute, GatewayDocument } from './types.js'
+
+const SILENT: PoolLogger = { info () {}, warn () {}, error () {} }
+
+/** The document that was checked, or everything that is wrong with it. */
+export type Checked = { readonly value: GatewayDocument, readonly problems?: never } | { readonly problems: readonly Problem[] }
+
+/**
+ * Finds everything that is wrong with a document: in its form, and in what it says. Reads the files that it names, and starts nothing.
+ */
+export async function check (document: Document, extensions: Extensions): Promise<Checked> {
+  if (document.problems.length > 0) return { problems: inOrder(document.problems) }
+  const formal = formalMistakes(document, documentSchema(extensions))
+  let content = await contentMistakes(document.value, formal)
+  if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal)
+  const found = [...formal, ...content]
+  if (found.length > 0) return { problems: inOrder(found.map(mistake => document.problem(mistake))) }
+  const value = document.value as GatewayDocument
+  const last = await routingMistake(value)
+  return last === undefined ? { value } : { problems: [document.problem(last)] }
+}
+
+function formalMistakes (document: Document, schema: object): readonly Mistake[] {
+  const find = (): readonly Mistake[] => mistakes(schema, document.value, (value, path) => document.quote(value, path))
+  const found = find()
+  // Where something else than a text is wanted, a variable may stand for it.
+  return document.coerce(found.map(({ path }) => path)) ? find() : found
+}
+
+/** What is wrong with parts whose form is right. */
+async function contentMistakes (value: unknown, formal: readonly Mistake[]): Promise<Mistake[]> {
+  if (!isObject.passes.test(value)) return []
+  const sound = (...path: string[]): boolean => !formal.some(mistake => path.every((part, i) => mistake.path[i] === undefined || mistake.path[i] === part))
+  const { listen = {}, admin, pools, routes, shutdown = {} } = value as GatewayDocument
+  const found: Mistake[] = []
+  if (sound('listen')) {
+    if (listen.http2 === true && listen.tls === undefined) found.push({ path: ['listen', 'http2'], kind: 'value', message: 'true, must have tls beside it: browsers and most clients speak HTTP/2 over TLS only' })
+    if (admin !== undefined && sound('admin') && (listen.port ?? 8080) !== 0 && (listen.port ?? 8080) === (admin.port ?? 9090)) {
+      found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? 9090)} is the port of listen, must be another one` })
+    }
+  }
+  if (listen.tls !== undefined && sound('listen', 'tls')) found.push(...await rejected(serverTls(listen.tls)))
+  if (sound('shutdown')) {
+    const { delay = 0, grace = 10_000 } = shutdown
+    if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
+  }
+  if (isObject.passes.test(pools)) {
+    for (const [name, options] of Object.entries(pools)) found.push(...poolMistakes(name, options, (...path) => sound('pools', name, ...path)))
+    if (Array.isArray(routes)) found.push(...poolNames(routes, Object.keys(pools)))
+  }
+  if (Array.isArray(routes)) found.push(...twiceRouted(routes, (...path) => sound('routes', ...path)))
+  return found
+}
+
+function poolMistakes (name: string, options: GatewayDocument['pools'][string], sound: (...path: string[]) => boolean): Mistake[] {
+  if (!isObject.passes.test(options)) return []
+  const found: Mistake[] = []
+  const { targets, discovery, ...others } = options
+  let checked: PoolOptions['targets'] = []
+  if (Array.isArray(targets) && sound('targets')) {
+    const at = optionPath('pools', name)
+    checked = targets.filter((target, i) => {
+      const mistake = thrown(() => targetConfig(target, `${at}.targets[${i}]`))
+      if (mistake !== undefined) found.push(mistake)
+      return mistake === undefined
+    })
+    // Those that can not be read say nothing about the others.
+    if (checked.length < targets.length) checked = []
+  } else if (targets === undefined && discovery === undefined) {
+    found.push({ path: ['pools', name, 'targets'], kind: 'missing', message: 'missing, must be given unless there is discovery' })
+  }
+  // Each option is left out once it has been found wrong, so that the next one is found too.
+  let rest: Record<string, unknown> = Object.fromEntries(Object.entries(others).filter(([key]) => sound(key)))
+  rest['targets'] = checked.length === 0 ? [ANY] : checked
+  for (;;) {
+    const mistake = thrown(() => poolSettings(name, rest as unknown as PoolOptions, optionPath('pools', name), SILENT, systemClock))
+    if (mistake === undefined) return found
+    found.push(mistake)
+    const wrong = mistake.path[2] ?? ''
+    if (!(wrong in rest) || rest[wrong] === ANY_TARGETS) return found
+    rest = wrong === 'targets' ? { ...rest, targets: ANY_TARGETS } : Object.fromEntries(Object.entries(rest).filter(([key]) => key !== wrong))
+  }
+}
+
+/** A target that there is nothing wrong with. */
+const ANY = 'http://localhost'
+const ANY_TARGETS = [ANY]
+
+function poolNames (routes: readonly unknown[], known: readonly string[]): Mistake[] {
+  return routes.flatMap((route, i): Mistake[] => {
+    const pool = isObject.passes.test(route) ? (route as DocumentRoute).pool : undefined
+    if (typeof pool !== 'string' || pool === '' || known.includes(pool)) return []
+    return [{ path: ['routes', String(i), 'pool'], kind: 'value', message: `'${pool}' is not a pool, must be one of ${known.join(', ') || 'none'}` }]
+  })
+}
+
+/** Routes that the router could not tell apart. */
+function twiceRouted (routes: readonly DocumentRoute[], sound: (...path: string[]) => boolean): Mistake[] {
+  const seen = new Map<string, number>()
+  return routes.flatMap((route, i): Mistake[] => {
+    if (!sound(String(i))) return []
+    const { prefix = '', constraints = {}, httpMethods = ['*'], routes: paths = ['*'] } = route
+    // The names of params do not count.
+    const place = prefix.replace(/\/+$/, '').replace(/:[A-Za-z_$][\w$]*/g, ':')
+    const keys = httpMethods.flatMap(method => paths.map(path => JSON.stringify([place, method.toUpperCase(), path, Object.entries(constraints).sort()])))
+    const before = keys.map(key => seen.get(key)).find(index => index !== undefined)
+    for (const key of keys) if (!seen.has(key)) seen.set(key, i)
+    if (before === undefined) return []
+    return [{ path: ['routes', String(i), ...(route.prefix === undefined ? [] : ['prefix'])], kind: 'value', message: `'${prefix}' is taken by routes[${before}] with the same constraints, must be another one` }]
+  })
+}
+
+/** What only the router finds out. Without guards: they might connect to something. */
+async function routingMistake ({ listen = {}, pools, routes }: GatewayDocument): Promise<Mistake | undefined> {
+  const { caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes } = listen
+  const app = Fastify({ routerOptions: routerOptions({ caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }) })
+  const made = Object.fromEntries(Object.entries(pools).map(([name, { discovery: _, targets = ANY_TARGETS, ...options }]) =>
+    [name, new Pool(poolSettings(name, { ...options, targets }, optionPath('pools', name), SILENT, systemClock))]))
+  try {
+    const plain = routes.map(({ guards: _, ...route }) => route)
+    const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }, { sources: {}, guards: {} }).then(async () => { await app.ready() }))
+    return mistake
+  } finally {
+    await app.close()
+    await Promise.all(Object.values(made).map(async pool => { await pool.destroy() }))
+  }
+}
+
+/** Fastify does not take undefined for an option that is not there. */
+export function routerOptions<Options extends object> (options: Options): { [Key in keyof Options]: Exclude<Options[Key], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [Key in keyof Options]: Exclude<Options[Key], undefined> }
+}
+
+function thrown (call: () => unknown): Mistake | undefined {
+  try {
+    call()
+    return undefined
+  } catch (error) {
+    return mistakeOf(error)
+  }
+}
+
+async function rejected (promise: Promise<unknown>): Promise<Mistake[]> {
+  try {
+    await promise
+    return []
+  } catch (error) {
+    return [mistakeOf(error)]
+  }
+}
+
+/** What an error of ours says about an option, wherever it was found. Any other one is not about the document. */
+export function mistakeOf (error: unknown): Mistake {
+  const { message, code } = error as NodeJS.ErrnoException
+  if (code !== 'FST_BALANCER_BAD_OPTION') throw error
+  const split = splitMessage(message)
+  const kind = split.message.startsWith('missing') ? 'missing' : split.message.startsWith('unknown option') ? 'unknown' : 'value'
+  return { path: split.path, kind, message: split.message }
+}

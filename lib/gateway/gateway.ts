@@ -1,0 +1,303 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { FastifyBaseLogger } from 'fastify'
+import { noTimer, systemClock, type Clock } from '../clock.js'
+import type { Upstreams } from '../plugin.js'
+import { watch } from '../watch.js'
+import { Admin } from './admin.js'
+import { Front } from './front.js'
+import { Generation } from './generation.js'
+import { serverTls, tlsFiles } from './listen-tls.js'
+import { Pools } from './pools.js'
+import type { Extensions } from './schema.js'
+import type { GatewayDocument, ListenOptions } from './types.js'
+import { VERSION } from './version.js'
+
+export interface RunningOptions {
+  readonly log: FastifyBaseLogger
+  readonly extensions: Extensions
+  readonly clock?: Clock
+}
+
+/** Milliseconds from one look at the listener's certificate to the next. */
+const TLS_INTERVAL = 1000
+
+/** Milliseconds that the last words on former listeners have, once the grace is over. */
+const LAST_WORDS = 100
+
+/**
+ * What a process of the gateway does: serves what a document says, takes on another one without losing a request, and stops in good
+ * order. Calls wait for each other.
+ */
+export class Gateway {
+  readonly #log: FastifyBaseLogger
+  readonly #clock: Clock
+  readonly #extensions: Extensions
+  readonly #pools: Pools
+  readonly #started: number
+  readonly #closed = new Set<Promise<void>>()
+  #document: GatewayDocument | undefined
+  #generation: Generation | undefined
+  /** Generations that have requests to finish. */
+  readonly #former = new Set<Generation>()
+  #front: Front | undefined
+  /** Listeners of before, with connections that go on. */
+  readonly #formerFronts = new Set<Front>()
+  #admin: Admin | undefined
+  #stopWatching = noTimer
+  #requests = 0
+  #reloads = 0
+  #stopping: Promise<void> | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor ({ log, extensions, clock = systemClock }: RunningOptions) {
+    this.#log = log
+    this.#clock = clock
+    this.#extensions = extensions
+    this.#pools = new Pools(log, clock, extensions)
+    this.#started = clock.now()
+  }
+
+  /** Every pool of the moment by name. */
+  get upstreams (): Upstreams { return this.#pools.upstreams }
+
+  /** Where clients come in, as a URL. */
+  get address (): string | undefined { return this.#front?.address }
+
+  get adminAddress (): string | undefined { return this.#admin?.address }
+
+  /** Sets of routes that are alive: the present one, and those with requests to finish. */
+  get generations (): number { return this.#former.size + (this.#generation === undefined ? 0 : 1) }
+
+  /**
+   * @param document has been checked
+   * @throws BadOptionError for what has changed since, and what the system says against the listeners
+   */
+  async start (document: GatewayDocument): Promise<void> {
+    await this.#inTurn(async () => {
+      try {
+        await this.#change(document)
+      } catch (error) {
+        await this.#pools.destroy()
+        throw error
+      }
+      this.#log.info({ address: this.address, admin: this.adminAddress, version: VERSION, pid: process.pid }, 'gateway started')
+    })
+  }
+
+  /**
+   * Takes on another document, all at once or not at all. Pools, targets, listeners and connections that stay keep everything.
+   *
+   * @param document has been checked
+   * @throws as `start` does; then all is as before
+   */
+  async reload (document: GatewayDocument): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#stopping !== undefined) return
+      if (isDeepStrictEqual(document, this.#document)) {
+        this.#log.info('the configuration is as before')
+        return
+      }
+      await this.#change(document)
+      this.#reloads++
+      this.#log.info({ reloads: this.#reloads, address: this.address, admin: this.adminAddress }, 'the configuration was read anew')
+    })
+  }
+
+  /** Closes everything in good order: no request is lost. Called again, it waits for the same end. */
+  async stop (): Promise<void> {
+    this.#stopping ??= this.#inTurn(async () => { await this.#stop() })
+    await this.#stopping
+  }
+
+  async #inTurn<Result> (call: () => Promise<Result>): Promise<Result> {
+    const before = this.#queue
+    const turn = before.then(call, call)
+    this.#queue = turn.catch(() => {})
+    return await turn
+  }
+
+  /** Everything that may fail comes first, and is undone when it does. From then on nothing is waited for. */
+  async #change (document: GatewayDocument): Promise<void> {
+    const { listen = {}, admin, log = {} } = document
+    const before = this.#document
+    const undo: Array<() => unknown> = []
+    try {
+      const tls = listen.tls === undefined ? undefined : await serverTls(listen.tls)
+      const pools = await this.#pools.prepare(document.pools)
+      undo.push(pools.abandon)
+      const generation = before !== undefined && this.#generation !== undefined && sameRoutes(before, document) ? undefined : await this.#makeGeneration(document, pools.pools)
+      if (generation !== undefined) undo.push(async () => { await generation.app.close() })
+
+      const moved = !isDeepStrictEqual(addressOf(listen), addressOf(before?.listen)) || this.#front === undefined
+      const front = moved ? this.#makeFront(document, tls, () => this.#generation ?? generation as Generation) : undefined
+      if (front !== undefined) {
+        undo.push(() => { this.#leave(front) })
+        await front.listen()
+      }
+      const otherAdmin = !isDeepStrictEqual(admin, before?.admin)
+      const nextAdmin = otherAdmin && admin !== undefined ? await this.#makeAdmin(admin) : undefined
+
+      const settled = moved ? listen : settledListen(listen, before?.listen ?? {})
+      this.#document = { ...document, listen: settled }
+      if (before !== undefined) this.#tellOfRestarts(before, document, moved)
+      pools.commit()
+      if (generation !== undefined) {
+        this.#retire(this.#generation)
+        this.#generation = generation
+      }
+      this.#log.level = log.level ?? 'info'
+      if (this.#generation !== undefined) this.#generation.app.log.level = this.#log.level
+      if (front !== undefined) {
+        this.#leave(this.#front)
+        this.#front = front
+      } else {
+        this.#front?.adjust(listen)
+        if (tls !== undefined && settled.tls !== undefined) this.#front?.secure(tls)
+      }
+      this.#front?.generationChanged()
+      if (otherAdmin) {
+        const former = this.#admin
+        this.#admin = nextAdmin
+        if (former !== undefined) this.#ends(former.close())
+      }
+      this.#watchTls(settled)
+    } catch (error) {
+      for (const step of undo.reverse()) await step()
+      throw error
+    }
+  }
+
+  async #makeGeneration ({ listen = {}, log = {}, routes, guards }: GatewayDocument, pools: Upstreams | Readonly<Record<string, never>> | object): Promise<Generation> {
+    return await Generation.make({
+      listen,
+      logRequests: log.requests ?? true,
+      log: this.#log,
+      nextId: () => `req-${(this.#requests++).toString(36)}`,
+      routes,
+      guards,
+      pools: pools as Upstreams,
+      extensions: this.#extensions
+    })
+  }
+
+  #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined, current: () => Generation): Front {
+    return new Front({
+      listen, tls, shutdown, log: this.#log, clock: this.#clock, current, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
+    })
+  }
+
+  async #makeAdmin (options: NonNullable<GatewayDocument['admin']>): Promise<Admin> {
+    const admin = new Admin({
+      options, log: this.#log, upstreams: this.upstreams, closing: () => this.#stopping !== undefined, status: () => this.#status()
+    })
+    try {
+      await admin.listen()
+    } catch (error) {
+      await admin.close()
+      throw error
+    }
+    return admin
+  }
+
+  #status (): object {
+    return {
+      version: VERSION,
+      pid: process.pid,
+      uptime: Math.round((this.#clock.now() - this.#started) / 1000),
+      address: this.address,
+      reloads: this.#reloads,
+      generations: this.generations,
+      requests: (this.#generation?.active ?? 0) + [...this.#former].reduce((sum, { active }) => sum + active, 0)
+    }
+  }
+
+  #retire (generation: Generation | undefined): void {
+    if (generation === undefined) return
+    this.#former.add(generation)
+    this.#ends(generation.retire().finally(() => { this.#former.delete(generation) }))
+  }
+
+  #leave (front: Front | undefined): void {
+    if (front === undefined) return
+    this.#formerFronts.add(front)
+    this.#ends(front.leave().finally(() => { this.#formerFronts.delete(front) }))
+  }
+
+  #ends (end: Promise<void>): void {
+    const settled = end.catch((error: unknown) => { this.#log.error({ err: error }, 'something of a former configuration could not be closed') })
+      .finally(() => { this.#closed.delete(settled) })
+    this.#closed.add(settled)
+  }
+
+  #tellOfRestarts (before: GatewayDocument, after: GatewayDocument, moved: boolean): void {
+    const changed = (one: unknown, other: unknown): boolean => !isDeepStrictEqual(one, other)
+    const waiting = [
+      ...(moved ? [] : (['http2', 'maxHeaderSize'] as const).filter(key => changed(before.listen?.[key], after.listen?.[key])).map(key => `listen.${key}`)),
+      ...(!moved && (before.listen?.tls === undefined) !== (after.listen?.tls === undefined) ? ['listen.tls'] : []),
+      ...(changed(before.log?.pretty, after.log?.pretty) ? ['log.pretty'] : []),
+      ...(changed(before.workers, after.workers) ? ['workers'] : []),
+      ...(!moved && changed(before.shutdown, after.shutdown) ? ['shutdown'] : [])
+    ]
+    if (waiting.length > 0) this.#log.warn({ options: waiting }, 'these options take effect with a restart')
+  }
+
+  #watchTls ({ tls }: ListenOptions): void {
+    this.#stopWatching()
+    this.#stopWatching = noTimer
+    const files = tlsFiles(tls)
+    if (tls === undefined || files.length === 0) return
+    this.#stopWatching = watch({
+      clock: this.#clock,
+      interval: TLS_INTERVAL,
+      files,
+      changed: async () => {
+        try {
+          this.#front?.secure(await serverTls(tls))
+          this.#log.info({ files }, 'the certificate of the listener was read anew: new connections use it')
+        } catch (error) {
+          this.#log.error({ files, reason: (error as Error).message }, 'the certificate of the listener has changed and can not be used: the one before stays in use')
+        }
+      }
+    })
+  }
+
+  async #stop (): Promise<void> {
+    this.#stopWatching()
+    for (const front of this.#formerFronts) front.endIdle()
+    const { grace = 10_000 } = this.#document?.shutdown ?? {}
+    const cancel = this.#clock.after(grace + LAST_WORDS, () => { for (const front of this.#formerFronts) front.cutOff() })
+    try {
+      await this.#front?.close()
+      this.#retire(this.#generation)
+      this.#generation = undefined
+      await Promise.all(this.#closed)
+    } finally {
+      cancel()
+      await this.#pools.destroy()
+      await this.#admin?.close()
+    }
+  }
+}
+
+/** What a listener can not change without being another one. */
+function addressOf ({ host = '0.0.0.0', port = 8080 }: ListenOptions = {}): object {
+  return { host, port }
+}
+
+/** What a listener that stays goes by: some of its options are for good. */
+function settledListen ({ http2: _, maxHeaderSize: __, tls, ...listen }: ListenOptions, { http2, maxHeaderSize, tls: former }: ListenOptions): ListenOptions {
+  const kept = (tls === undefined) === (former === undefined) ? tls : former
+  return {
+    ...listen,
+    ...(http2 === undefined ? undefined : { http2 }),
+    ...(maxHeaderSize === undefined ? undefined : { maxHeaderSize }),
+    ...(kept === undefined ? undefined : { tls: kept })
+  }
+}
+
+/** Whether the routes of one document do for another: a generation that stays keeps what its guards have counted. */
+function sameRoutes (before: GatewayDocument, after: GatewayDocument): boolean {
+  const routing = ({ listen: { trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes } = {}, log: { requests } = {}, routes, guards, pools }: GatewayDocument): unknown =>
+    [trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes, requests, routes, guards, Object.keys(pools).sort()]
+  return isDeepStrictEqual(routing(before), routing(after))
+}

@@ -1,0 +1,97 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Clock } from '../clock.js'
+import type { Upstreams } from '../plugin.js'
+import { Pool, type PoolSettings } from '../pool.js'
+import type { PoolOptions } from '../pool-options.js'
+import { poolSettings } from '../pool-settings.js'
+import { optionPath } from '../schema.js'
+import type { Extensions } from './schema.js'
+import type { GatewayDocument } from './types.js'
+
+/** What becomes of pools when another document takes effect. Nothing has, until `commit`. */
+export interface PoolChange {
+  /** Every pool of the document. */
+  readonly pools: Readonly<Record<string, Pool>>
+  /** Makes it so, all at once. */
+  readonly commit: () => void
+  /** Gives up what was made for it. */
+  readonly abandon: () => Promise<void>
+}
+
+/** The pools of a gateway. They outlive generations of routes: a pool whose name stays is the same one, with other settings. */
+export class Pools {
+  /** Every pool of the moment by name. */
+  readonly upstreams: Upstreams = Object.create(null) as Upstreams
+  readonly #log: FastifyBaseLogger
+  readonly #clock: Clock
+  readonly #extensions: Extensions
+  /** What has left, until it is closed. */
+  readonly #leaving = new Set<Pool>()
+
+  constructor (log: FastifyBaseLogger, clock: Clock, extensions: Extensions) {
+    this.#log = log
+    this.#clock = clock
+    this.#extensions = extensions
+  }
+
+  /** @throws BadOptionError */
+  async prepare (wanted: GatewayDocument['pools']): Promise<PoolChange> {
+    const settings = new Map<string, PoolSettings>()
+    for (const [name, options] of Object.entries(wanted)) {
+      settings.set(name, poolSettings(name, await this.#poolOptions(options), optionPath('pools', name), this.#log, this.#clock, this.#find(name)?.settings))
+    }
+    const made = new Map<string, Pool>()
+    const pools = Object.fromEntries([...settings].map(([name, settings]) => {
+      const pool = this.#find(name) ?? new Pool(settings)
+      if (this.#find(name) === undefined) made.set(name, pool)
+      return [name, pool]
+    }))
+    return {
+      pools,
+      commit: () => {
+        for (const [name, pool] of Object.entries(this.upstreams)) {
+          const next = settings.get(name)
+          if (next === undefined) this.#remove(name)
+          else void pool.reconfigure(next)
+        }
+        for (const [name, pool] of made) {
+          this.upstreams[name] = pool
+          pool.start()
+        }
+      },
+      abandon: async () => { await Promise.all([...made.values()].map(async pool => { await pool.destroy() })) }
+    }
+  }
+
+  /** The gateway begins to close. */
+  retire (): void {
+    for (const pool of Object.values(this.upstreams)) pool.retire()
+  }
+
+  async destroy (): Promise<void> {
+    await Promise.all([...Object.values(this.upstreams), ...this.#leaving].map(async pool => { await pool.destroy() }))
+  }
+
+  /** Nothing leads to it any more but what is under way, which may finish: streams and WebSockets within its `timeouts.grace`. */
+  #remove (name: string): void {
+    const pool = this.#find(name)
+    if (pool === undefined) return
+    delete this.upstreams[name]
+    this.#leaving.add(pool)
+    this.#log.info({ pool: name }, 'pool left')
+    pool.retire()
+    void pool.close().then(() => { this.#leaving.delete(pool) })
+  }
+
+  #find (name: string): Pool | undefined {
+    return Object.hasOwn(this.upstreams, name) ? this.upstreams[name] : undefined
+  }
+
+  /** The options as code would give them. */
+  async #poolOptions ({ discovery, targets = [], ...options }: GatewayDocument['pools'][string]): Promise<PoolOptions> {
+    if (discovery === undefined) return { ...options, targets }
+    const { type, ...sourceOptions } = discovery
+    const source = await this.#extensions.sources[type]?.make(sourceOptions)
+    return { ...options, targets, ...(source === undefined ? undefined : { discovery: source }) }
+  }
+}

@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { named, upstream } from '../kit/index.js'
+import { directory, run, start } from './kit.js'
+
+t.test('a gateway serves what its document says, and stops in good order', async t => {
+  const { url } = await named(t, 'a')
+  const { url: slow } = await upstream(t, (_request, response) => { setTimeout(() => { response.end('late') }, 400) })
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: 0 }
+    admin: { port: 0 }
+    pools:
+      users: { targets: ["${url}"] }
+      slow: { targets: ["${slow}"] }
+    routes:
+      - { prefix: /users, pool: users, rewritePrefix: /v2 }
+      - { prefix: /slow, pool: slow }
+  `)
+  const answer = await fetch(`${gateway.address}/users/42`)
+  t.equal(answer.status, 200)
+  t.match(await answer.json(), { name: 'a', url: '/v2/42' })
+  t.equal((await fetch(`${gateway.address}/nothing`)).status, 404)
+
+  t.same(await (await fetch(`${gateway.admin}/live`)).json(), { live: true })
+  const ready = await fetch(`${gateway.admin}/ready`)
+  t.equal(ready.status, 200)
+  t.match(await ready.json(), { ready: true, pools: { users: { up: 1, of: 1 } } })
+  t.match(await (await fetch(`${gateway.admin}/status`)).json(), {
+    version: /^\d/, pid: gateway.child.pid, generations: 1, pools: { users: { inFlight: 0, targets: [{ url, health: 'up', counters: { answered: 1 } }] } }
+  })
+
+  const underWay = fetch(`${gateway.address}/slow`)
+  await new Promise(resolve => { setTimeout(resolve, 100) })
+  const stopped = gateway.stop()
+  await gateway.line(/^shutting down$/)
+  t.equal((await fetch(`${gateway.admin}/ready`)).status, 503)
+  t.equal(await (await underWay).text(), 'late')
+  t.equal(await stopped, 0)
+  t.ok(gateway.lines.every(line => typeof line['level'] === 'number'), 'every line is JSON')
+})
+
+t.test('a second signal ends it at once', async t => {
+  const { url, server } = await upstream(t, () => {})
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: 0 }
+    pools: { users: { targets: ["${url}"] } }
+    routes: [{ pool: users }]
+  `)
+  const asked = once(server, 'request')
+  const socket = connect(Number(new URL(gateway.address).port), '127.0.0.1', () => { socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n') })
+  socket.on('error', () => {})
+  t.teardown(() => { socket.destroy() })
+  await asked
+  const stopped = gateway.stop()
+  await gateway.line(/^shutting down$/)
+  gateway.child.kill('SIGINT')
+  t.equal(await stopped, 1)
+})
+
+t.test('values come from the environment, and are shown in no message', async t => {
+  const { url } = await named(t, 'a')
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: "\${PORT}" }
+    pools: { users: { targets: [{ url: "\${USERS}", weight: "\${WEIGHT:-3}" }] } }
+    routes: [{ prefix: "/\${NOWHERE:-users}", pool: users }]
+  `, { env: { PORT: '0', USERS: url } })
+  t.equal((await fetch(`${gateway.address}/users`)).status, 200)
+  t.equal(await gateway.stop(), 0)
+})
+
+t.test('what keeps it from starting is one line', async t => {
+  const { port } = await upstream(t, () => {})
+  const file = join(await directory(t), 'gateway.yaml')
+  await writeFile(file, `listen:\n  host: 127.0.0.1\n  port: ${port}\npools: { a: { targets: ["http://127.0.0.1:1"] } }\nroutes: [{ pool: a }]\nlog: { level: silent }\n`)
+  const taken = await run(['start', file])
+  t.equal(taken.code, 1)
+  t.equal(taken.stderr, `${file}:1:1: listen: 127.0.0.1:${port}: EADDRINUSE, somebody else listens there, must be free\n`)
+
+  const none = await run(['start', join(file, '../nothing.yaml')])
+  t.equal(none.code, 1)
+  t.match(none.stderr, /nothing\.yaml: ENOENT, must be a file that can be read\n$/)
+})
+
+t.test('the command line says what is right', async t => {
+  t.match(await run(['--help']), { code: 0, stdout: /Usage:/, stderr: '' })
+  t.match(await run(['--version']), { code: 0, stdout: `${(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version}\n` })
+  for (const [args, message] of [
+    [[], /no command, must be one of start, check, print-defaults, schema/],
+    [['serve'], /'serve' is not a command, must be one of/],
+    [['start'], /no file, must be: fastify-balancer start gateway\.yaml/],
+    [['check', 'a', 'b'], /'b' is one word too many/],
+    [['start', 'a', '--workers', '0'], /--workers: '0', must be an integer >= 1/],
+    [['check', 'a', '--workers', '2'], /--workers is an option of start/],
+    [['--wokers'], /Unknown option '--wokers'/]
+  ] as const) {
+    const { code, stderr } = await run(args)
+    t.equal(code, 2)
+    t.match(stderr, message)
+  }
+})
