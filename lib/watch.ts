@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
 import { sleep, type Clock } from './clock.js'
+import { stateOf } from './file-state.js'
 
 /** Milliseconds after which files that have changed are looked at again: until two looks agree, somebody may still be writing. */
 const SETTLE = 50
@@ -39,17 +39,4 @@ export function watch ({ clock, interval, files, changed }: WatchSettings): () =
       if (!signal.aborted) await changed()
     }
   }
-}
-
-/** Changes when a file does, whether it is one itself or a link that leads to it. */
-export async function stateOf (files: readonly string[]): Promise<string> {
-  const states = await Promise.all(files.map(async file => {
-    try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true })
-      return [dev, ino, size, mtimeNs, ctimeNs].join()
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    }
-  }))
-  return states.join(' ')
 }

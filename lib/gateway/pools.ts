@@ -56,7 +56,7 @@ export class Pools {
         }
         for (const [name, pool] of made) {
           this.upstreams[name] = pool
-          pool.start()
+          void pool.start()
         }
       },
       abandon: async () => { await Promise.all([...made.values()].map(async pool => { await pool.destroy() })) }

@@ -86,7 +86,7 @@ export interface GatewayDocument {
 }
 
 /** The options of a pool that are no functions. */
-export interface DocumentPool extends Omit<PoolOptions, 'targets' | 'observers'> {
+export interface DocumentPool extends Omit<PoolOptions, 'targets' | 'observers' | 'discovery'> {
   readonly targets?: PoolOptions['targets']
   readonly discovery?: { readonly type: string } & Readonly<Record<string, unknown>>
 }
