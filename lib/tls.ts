@@ -8,7 +8,6 @@ import type { TlsSettings } from './connector.js'
 import { BadOptionError } from './errors.js'
 import { codeOf, stateOf } from './file-state.js'
 import { badPem, secureContext, type Pem, type PemSource } from './pem.js'
-import { stateOf } from './watch.js'
 
 /** How TLS connections to upstreams are made. Certificates are always verified unless told otherwise. */
 export interface TlsOptions {
