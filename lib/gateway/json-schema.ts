@@ -36,7 +36,7 @@ function option (schema: Schema, path: readonly string[]): Schema {
 function published (schema: Schema, path: readonly string[]): Schema {
   const { passes, json, if: condition, then, else: other, properties, additionalProperties, items, allOf, ...rest } = schema as Record<string, Schema>
   // A rule has an object of its own, which may not be copied.
-  if (json !== undefined) return json
+  if (json !== undefined) return opened(json)
   if (passes !== undefined) return {}
   if (condition === isObject as unknown || isConst(condition)) {
     const branches = [then ?? condition, other].filter((branch): branch is Schema => branch !== undefined && branch !== isObject as unknown)
@@ -73,6 +73,17 @@ function open (schema: Schema): Schema {
   if (!closed(schema)) return schema
   const { description, default: standard, ...rest } = schema
   return { ...(description === undefined ? undefined : { description }), ...(standard === undefined ? undefined : { default: standard }), anyOf: [rest, VARIABLE] }
+}
+
+/** All that is within a schema which is one already. */
+function opened (schema: Schema): Schema {
+  const { properties, items, anyOf } = schema as { properties?: Record<string, Schema>, items?: Schema, anyOf?: Schema[] }
+  return {
+    ...schema,
+    ...(properties === undefined ? undefined : { properties: Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, open(opened(each))])) }),
+    ...(items === undefined ? undefined : { items: open(opened(items)) }),
+    ...(anyOf === undefined ? undefined : { anyOf: anyOf.map(opened) })
+  }
 }
 
 function closed (schema: Schema): boolean {
