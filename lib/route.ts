@@ -36,7 +36,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
-    importance = 0, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    importance = 0, requestLog = true, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
     handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
@@ -80,6 +80,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
     wsHooks: undefined,
     clock,
     importance,
+    requestLog,
     deadline: deadline === undefined ? undefined : { header: deadline.header.toLowerCase(), send: deadline.send ?? false, minimum: deadline.minimum ?? 0 },
     prefix: app.prefix,
     contentTypesToEncode,
