@@ -13,6 +13,7 @@ import { parseDeadline } from './deadline.js'
 import {
   BadOptionError, BadRequestError, ClientGoneError, DeadlineError, FailedError, show, TooManyFieldsError, TransferCodingError, type GatewayError
 } from './errors.js'
+import type { EndListener, ExchangeEnd } from './events.js'
 import type { ExchangeOptions } from './exchange.js'
 import type { Handler, Trailers } from './handler.js'
 import { cookieValue, dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
@@ -20,6 +21,8 @@ import { hostedUrl, movedCookie, movedLocation, type PathMap } from './location.
 import type { AttemptRecord } from './outcome.js'
 import type { Rewritten } from './path.js'
 import type { Pool } from './pool.js'
+import { printable } from './printable.js'
+import { isLogged, logEnd, loggedAttempt, type RequestLog } from './request-log.js'
 import { ResponseBody } from './response-body.js'
 import { announcedTrailers, trailerFields, wantsTrailers } from './trailers.js'
 import { Tunnel } from './tunnel.js'
@@ -45,6 +48,7 @@ export interface ForwardingSettings {
   readonly importance: number | ((request: FastifyRequest) => number)
   /** How long a client is willing to wait; undefined does not ask it. */
   readonly deadline: DeadlineSettings | undefined
+  readonly requestLog: RequestLog
   readonly replyOptions: FastifyReplyFromHooks
 }
 
@@ -94,7 +98,7 @@ declare module 'fastify' {
 }
 
 /** One forwarded request, from the client's headers to the last byte of the answer. */
-export class Forwarding implements Handler {
+export class Forwarding implements Handler, EndListener {
   readonly #settings: ForwardingSettings
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
@@ -114,6 +118,8 @@ export class Forwarding implements Handler {
   /** Whether the pool is done with the request. */
   #over = false
   #clientGone = false
+  /** A WebSocket has been opened; its end has a line of its own. */
+  #tunnelled = false
 
   constructor (settings: ForwardingSettings, request: FastifyRequest, reply: FastifyReply, rewritten: Rewritten) {
     this.#settings = settings
@@ -166,13 +172,17 @@ export class Forwarding implements Handler {
     const length = this.#headers['content-length']
     if (!hasBody && length !== undefined && length !== '0') delete this.#headers['content-length']
     this.#respond = respond
+    const refuse = (error: Error): void => {
+      pool.refuse({ method, path: this.#rewritten.path, request: this.#request, attempts: this.#attempts, listener: this }, this, error)
+    }
     if (isClosed(this.#reply)) {
-      this.#leave()
+      this.#clientGone = true
+      refuse(ClientGoneError())
       return
     }
     this.#onLeave(() => { this.#leave() })
     if (this.#deadline !== undefined && this.#deadline.ms < Math.max(1, deadline?.minimum ?? 0)) {
-      this.onError(DeadlineError())
+      refuse(DeadlineError())
       return
     }
     pool.dispatch({
@@ -192,7 +202,7 @@ export class Forwarding implements Handler {
       headersTimeout,
       bodyTimeout,
       request: this.#request,
-      listener: undefined
+      listener: this
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
   }
@@ -315,14 +325,14 @@ export class Forwarding implements Handler {
       upstream.destroy()
       return undefined
     }
-    const { pool, clock, replyOptions, wsHooks } = this.#settings
+    const { pool, clock, replyOptions, requestLog, wsHooks } = this.#settings
     const { log } = this.#request
     const started = clock.now()
     const { raw: response } = this.#reply
     let head: string
     try {
       const protocol = rawValue(raw, 'upgrade') ?? ''
-      if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${protocol}`) })
+      if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${printable(protocol)}`) })
       const headers = this.#received(raw)
       this.#stick()
       const own = this.#reply.getHeaders()
@@ -336,6 +346,7 @@ export class Forwarding implements Handler {
       throw error
     }
     this.#reply.hijack()
+    this.#tunnelled = true
     const { socket, early } = upgrade.take()
     response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
     socket.write(head, 'latin1')
@@ -343,7 +354,11 @@ export class Forwarding implements Handler {
       clock,
       idle: pool.timeouts.tunnel,
       closed: bytes => {
-        log.info({ pool: pool.name, attempts: this.#attempts.map(loggedAttempt), ms: clock.now() - started, ...bytes }, 'WebSocket closed')
+        if (isLogged(log, requestLog, undefined)) {
+          const attempts = this.#attempts
+          const fields = { pool: pool.name, target: attempts.at(-1)?.target, attempts: attempts.map(loggedAttempt), status: 101, code: attempts.length > 1 ? 'answered_elsewhere' : 'answered' }
+          log.info({ ...fields, ms: clock.now() - started, ...bytes }, 'WebSocket closed')
+        }
         callHook(log, 'onDisconnect', wsHooks?.onDisconnect, { log }, socket)
       }
     })
@@ -353,14 +368,10 @@ export class Forwarding implements Handler {
 
   onError (error: Error): void {
     this.#over = true
-    const { pool } = this.#settings
-    const fields = { pool: pool.name, attempts: this.#attempts.map(loggedAttempt) }
     if (this.#clientGone) {
-      this.#request.log.debug({ ...fields, statusCode: 499 }, 'client closed the connection')
       this.#stream?.destroy(error)
       return
     }
-    this.#request.log.warn({ ...fields, err: error }, 'request could not be forwarded')
     if (!this.#reply.raw.headersSent) {
       if ((error as GatewayError).statusCode === 503) this.#reply.header('retry-after', TRY_AGAIN)
       this.#closeIfRetired()
@@ -380,6 +391,14 @@ export class Forwarding implements Handler {
         this.#reply.send(thrown)
       }
     }
+  }
+
+  wantsEnd (error: Error | undefined): boolean {
+    return !this.#tunnelled && isLogged(this.#request.log, this.#settings.requestLog, error)
+  }
+
+  ended (end: ExchangeEnd): void {
+    logEnd(this.#request.log, end)
   }
 
   /** Moves a `Location`, and the paths of cookies, from the upstream's paths to the gateway's. */
@@ -575,9 +594,4 @@ function asIfComplete (request: FastifyRequest['raw'], respond: () => void): voi
 function isClosed (reply: FastifyReply): boolean {
   const { raw, request } = reply
   return raw.destroyed || raw.closed || request.raw.socket?.destroyed === true
-}
-
-/** An attempt as a log line shows it. */
-function loggedAttempt ({ error, ...attempt }: AttemptRecord): object {
-  return error === undefined ? attempt : { ...attempt, error: error.message }
 }

@@ -8,6 +8,7 @@ export type {
   AffinityOptions, BreakerOptions, HashPolicyOptions, HealthOptions, HedgeOptions, LimitOptions, PolicyName, PolicyOption, PoolOptions, RetryOptions, SlowStartOptions
 } from './pool-options.js'
 export type { MovedOptions, WebSocketClientOptions, WebSocketHooks } from './compat.js'
+export type { RequestLog } from './request-log.js'
 export type { KeyOption } from './key.js'
 export type { Policy, Pick } from './policy.js'
 export { DrainAsked, type Probe } from './health/active.js'

@@ -38,7 +38,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
-    importance = 0, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    importance = 0, requestLog = true, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
     handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
@@ -81,6 +81,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     wsHooks: undefined,
     clock,
     importance,
+    requestLog,
     deadline: deadline === undefined ? undefined : { header: deadline.header.toLowerCase(), send: deadline.send ?? false, minimum: deadline.minimum ?? 0 },
     prefix: app.prefix,
     contentTypesToEncode,
