@@ -46,6 +46,8 @@ export interface AttemptOwner {
   readonly handler: Handler
   /** The lines of `request.attempts`; an attempt adds its own as soon as there is something to say. */
   readonly attempts: AttemptRecord[]
+  /** It is about to be written. */
+  sent (attempt: Attempt): void
   /** The head of a final answer has come. */
   heard (attempt: Attempt, answer: Answered): void
   /** An answer is ready to be passed on, whole or from its headers on: true takes it, false gives it up. */
@@ -132,6 +134,7 @@ export class Attempt extends Expiring implements Handler, Carried {
     if (this.#state === 'settled') throw new Error('given up before it was sent')
     this.#abort = abort
     this.#state = 'sent'
+    this.#owner.sent(this)
     this.connection?.begin()
   }
 
@@ -402,6 +405,7 @@ const NOBODY: AttemptOwner = {
   method: '',
   handler: { onConnect () {}, onHeaders: () => true, onData: () => true, onComplete () {}, onError () {} },
   attempts: [],
+  sent () {},
   heard () {},
   accept: () => false,
   becameStream () {},

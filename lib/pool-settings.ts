@@ -8,6 +8,7 @@ import { consecutiveFaults, eitherOf, failureRate, faultRule, type BreakerFactor
 import { httpProbe } from './health/probes/http.js'
 import { tcpProbe } from './health/probes/tcp.js'
 import { hedging } from './hedge.js'
+import { keyReader } from './key.js'
 import { Gradient2 } from './limits/gradient2.js'
 import { hash } from './policies/hash.js'
 import { ownPolicy } from './policies/own.js'
@@ -42,6 +43,8 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
   return {
     name,
     targets,
+    policy: typeof policy === 'object' ? policy.name : typeof policy === 'string' ? policy : 'function',
+    keyOf: typeof policy === 'object' ? keyReader(policy.key) : undefined,
     selection: { policy: () => makePolicy(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
     retry: retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
     hedge: hedge === undefined ? undefined : hedging(clock, hedge),

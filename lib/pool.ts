@@ -4,17 +4,21 @@ import type { Affinity } from './affinity.js'
 import type { Answered, Attempt } from './attempt.js'
 import { Chain } from './chain.js'
 import type { Clock } from './clock.js'
-import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
+import { BadOptionError, NoTargetError, PoolClosedError, QueueFullError, show, TooManyStreamsError } from './errors.js'
 import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
-import { callbackHandler } from './handler.js'
+import { callbackHandler, type Handler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
 import { Ejector, type BreakerSettings } from './health/ejector.js'
+import type { Explanation } from './explanation.js'
 import type { Hedge } from './hedge.js'
+import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
 import type { Outcome } from './outcome.js'
+import { Recorder } from './recorder.js'
 import { Selection, type SelectionSettings } from './selection.js'
+import { supposed, type SupposedRequest } from './supposed.js'
 import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
 import { targetConfig, targetUrl, type CompleteTarget, type TargetConfig } from './target-config.js'
 import type { Tls } from './tls.js'
@@ -30,6 +34,10 @@ export interface PoolLogger {
 export interface PoolSettings extends TargetSettings {
   readonly name: string
   readonly targets: readonly CompleteTarget[]
+  /** Name of the policy; `function` for one of the user's own. */
+  readonly policy: string
+  /** Reads what the policy hashes; undefined when it does not. */
+  readonly keyOf: KeyReader | undefined
   readonly selection: Omit<SelectionSettings, 'clock' | 'limited'>
   readonly retry: RetrySettings
   readonly hedge: Hedge | undefined
@@ -252,18 +260,60 @@ export class Pool extends Dispatcher {
     await this.#leave(this.#targets.filter(target => !wanted.has(target.url)))
   }
 
+  /**
+   * How such a request would be decided upon if it came now: who would be picked, from whom and why, and who would be left out. Nothing
+   * is changed by asking: no turn is taken, nothing is counted.
+   *
+   * @param request what is known of it; a text is its key
+   * @throws BadOptionError for a request that makes no sense
+   */
+  explain (request: string | SupposedRequest = {}): Explanation {
+    const { name, policy, keyOf, affinity, retry, clock } = this.#settings
+    const foreseen = this.#closed ? PoolClosedError() : this.#selection.empty ? NoTargetError() : undefined
+    return supposed(request, {
+      clock,
+      pool: name,
+      policy,
+      retry,
+      keyOf,
+      affinity,
+      view: this.#selection.view,
+      enters: stream => {
+        if (foreseen !== undefined) return foreseen
+        const entry = this.#admission.foresee(stream)
+        if (entry === 'queue_full') return QueueFullError()
+        if (entry === 'too_many_streams') return TooManyStreamsError()
+        return entry === 'waits' ? this.#admission.waiting : undefined
+      }
+    })
+  }
+
+  /** Takes down how a request is decided upon, which is dispatched with it as its `trace`. */
+  recorder (method: string, path: string): Recorder {
+    const { clock, name, policy, retry: { rule } } = this.#settings
+    return new Recorder({ clock, pool: name, policy, rule }, method, path)
+  }
+
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
     const receiver = callbackHandler(handler)
     if (this.#closed) {
-      receiver.onError(PoolClosedError())
+      this.#refuse(receiver, options, PoolClosedError())
     } else if (this.#selection.empty) {
-      receiver.onError(NoTargetError())
+      this.#refuse(receiver, options, NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
       this.#running.append(exchange)
       exchange.start()
     }
     return true
+  }
+
+  #refuse (receiver: Handler, { trace }: ExchangeOptions, error: Error): void {
+    if (trace !== undefined) {
+      trace.choosing(this.#selection.view, NO_CHOICE, [], true)
+      trace.ended(error)
+    }
+    receiver.onError(error)
   }
 
   override close (): Promise<void>
@@ -442,6 +492,9 @@ export class Pool extends Dispatcher {
     }
   }
 }
+
+/** Of a request that nobody can take, nothing else matters. */
+const NO_CHOICE = { key: undefined, attempt: 0 }
 
 const NOT_PROBED = 'not probed yet'
 

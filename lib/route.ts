@@ -3,9 +3,12 @@ import type { Clock } from './clock.js'
 import { websocketReplyOptions } from './compat.js'
 import { hideContentType, passBody, showContentType } from './content-type.js'
 import { BadOptionError, show } from './errors.js'
+import { askedFor } from './explain-field.js'
 import { forwarder, type Forward, type ForwardSettings } from './forward.js'
+import { kAllowed } from './forwarding.js'
+import { ASKING_FIELD } from './headers.js'
 import type { KeyReader } from './key.js'
-import { checkReplyOptions, type RouteOptions } from './options.js'
+import { checkReplyOptions, type ExplainPermission, type RouteOptions } from './options.js'
 import { prefixRewriter } from './path.js'
 import type { Pool } from './pool.js'
 import { acceptUpgrades, upgradeOf } from './upgrade.js'
@@ -36,7 +39,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
-    importance = 0, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    importance = 0, deadline, explain = false, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
     handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
@@ -80,6 +83,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
     wsHooks: undefined,
     clock,
     importance,
+    explain: explain === true,
     deadline: deadline === undefined ? undefined : { header: deadline.header.toLowerCase(), send: deadline.send ?? false, minimum: deadline.minimum ?? 0 },
     prefix: app.prefix,
     contentTypesToEncode,
@@ -88,6 +92,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
     replyOptions: replyOptions as ForwardSettings['replyOptions']
   }
   const forward = forwarder(settings)
+  const preHandler = typeof explain === 'function' ? [...hooksOf(routeOptions.preHandler), permission(explain)] : undefined
   if (websocket) {
     const open = openWebSocket(forwarder({
       ...settings, pool: websocketPool, websocket, wsHooks, handler: undefined, replyOptions: websocketReplyOptions(replyOptions, wsClientOptions) as ForwardSettings['replyOptions']
@@ -109,6 +114,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
     try {
       app.route({
         ...routeOptions as Partial<FastifyRoute>,
+        ...(preHandler === undefined ? undefined : { preHandler: preHandler as preHandlerHookHandler[] }),
         ...(preParsing === undefined ? undefined : { preParsing: preParsing as preParsingHookHandler[] }),
         ...(constraints === undefined ? undefined : { constraints }),
         url,
@@ -134,6 +140,32 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
 
 function hooksOf<Hook> (hooks: Hook | Hook[] | undefined): Hook[] {
   return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+}
+
+/** Finds out whether a client that asks for an explanation may have it. Whatever else the function says or does, it may not. */
+function permission (allows: ExplainPermission): preHandlerHookHandler {
+  return (request, _reply, done) => {
+    const form = askedFor(request.headers[ASKING_FIELD])
+    if (form === undefined) {
+      done()
+      return
+    }
+    const decided = (allowed: unknown): void => {
+      if (allowed === true) request[kAllowed] = form
+      done()
+    }
+    const failed = (err: unknown): void => {
+      request.log.warn({ err }, 'explain failed, and nothing is explained')
+      done()
+    }
+    try {
+      const allowed = allows(request)
+      if (allowed instanceof Promise) allowed.then(decided, failed)
+      else decided(allowed)
+    } catch (error) {
+      failed(error)
+    }
+  }
 }
 
 /**

@@ -191,6 +191,9 @@ export class Target {
    */
   takesTurn (due: number): boolean { return this.standing.takesTurn(this.#inFlight > this.#streams, due) }
 
+  /** What `takesTurn` would say. */
+  wouldTakeTurn (due: number): boolean { return this.standing.wouldTakeTurn(this.#inFlight > this.#streams, due) }
+
   get latency (): number | undefined { return this.#latency }
 
   get health (): Health { return this.standing.health }
