@@ -6,12 +6,14 @@ import { requestBody, type RequestBody } from './body.js'
 import type { RetryBudget } from './budget.js'
 import { Link } from './chain.js'
 import { noTimer, type Clock } from './clock.js'
+import type { PoolCounters } from './counters.js'
 import { formatDeadline } from './deadline.js'
 import { DeadlineError, NoTargetError, toGatewayError, TooManyStreamsError } from './errors.js'
+import { reasonOf, withoutQuery, type EndListener, type ExchangeEnd, type ReasonCode } from './events.js'
 import type { Handler } from './handler.js'
 import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } from './headers.js'
 import type { Hedge } from './hedge.js'
-import type { AttemptRecord, Outcome } from './outcome.js'
+import type { AttemptRecord, Outcome, Why } from './outcome.js'
 import { backoff, type Retry, type Sent } from './retry.js'
 import type { Choice, Selection, SelectionTrace } from './selection.js'
 import type { Send, Target } from './target.js'
@@ -30,18 +32,20 @@ export interface ExchangeOptions extends Dispatcher.DispatchOptions {
   readonly stick?: Belonging | undefined
   /** Tells each target how much time is left, in a field of this name and the notation of `like`. */
   readonly tellDeadline?: { readonly name: string, readonly like: string } | undefined
+  /** The FastifyRequest that is forwarded, for observers. */
+  readonly request?: unknown
+  /** Told how it ended, before the handler is. */
+  readonly listener?: EndListener | undefined
   /** Takes down how the request is decided upon; undefined for nearly all. */
   readonly trace?: ExchangeTrace | undefined
 }
 
 /** Is told how an exchange goes. */
 export interface ExchangeTrace extends SelectionTrace {
-  /** It has been let in. */
-  admitted (): void
+  /** @param waited milliseconds in the queue */
+  admitted (waited: number): void
   /** An attempt begins, on the target that was chosen last. */
   began (attempt: Attempt): void
-  /** It is on the wire. */
-  sent (attempt: Attempt): void
   /** The head of its answer has come. */
   heard (attempt: Attempt, answer: Answered): void
   settled (attempt: Attempt, outcome: Outcome): void
@@ -83,10 +87,13 @@ export interface ExchangeSettings extends AttemptSettings {
   readonly hedge: Hedge | undefined
   readonly selection: Pick<Selection, 'choose' | 'hasUntried'>
   readonly admission: Pick<Admission, 'enter' | 'giveUp' | 'leave' | 'becomesStream'>
+  readonly counters: PoolCounters
+  /** An attempt begins. Returns header fields to set on it; undefined for none. */
+  attempted (attempt: Attempt, exchange: Exchange): Readonly<Record<string, string>> | undefined
   heard (target: Target, answer: Answered): void
   settled (attempt: Attempt, outcome: Outcome): void
-  /** The exchange is over. */
-  ended (exchange: Exchange): void
+  /** The exchange is over, and `error` says why when it has not been answered to the end. */
+  ended (exchange: Exchange, error: Error | undefined): void
 }
 
 /**
@@ -100,6 +107,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   readonly handler: Handler
   readonly attempts: AttemptRecord[]
   readonly importance: number
+  readonly begun: number
   readonly trace: ExchangeTrace | undefined
   readonly #settings: ExchangeSettings
   readonly #options: ExchangeOptions
@@ -115,6 +123,15 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   #endless = false
   /** Has a place that is to be given back. */
   #admitted = false
+  /** When it was let in after it had waited; -1 when it has not waited, and until then. */
+  #admittedAt = -1
+  #queued = false
+  /** Attempts begun. */
+  #sends = 0
+  /** Why the next one is made. */
+  #why: Why = 'first'
+  /** Given up by whoever asked. */
+  #left = false
   readonly #tried: Target[] = []
   /** Under way, and asked before the other one. */
   #first: Attempt | undefined
@@ -140,6 +157,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     const { headersTimeout, bodyTimeout } = options
     this.method = options.method
     this.handler = handler
+    this.begun = settings.clock.now()
     this.attempts = options.attempts ?? []
     this.importance = options.importance ?? 0
     this.trace = options.trace
@@ -150,8 +168,17 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       ? { ...attemptSettings(settings), headers: headersTimeout ?? settings.headers, idle: bodyTimeout ?? settings.idle }
       : settings
     this.#stream = options.upgrade !== undefined && options.upgrade !== null ? true : acceptsEvents(this.#headers)
-    this.#body = requestBody(options.body, settings.retry.replayBytes, error => { this.abort(error) })
+    this.#body = requestBody(options.body, settings.retry.replayBytes, error => { this.#leave(error) })
   }
+
+  /** The FastifyRequest that is forwarded, if it is one. */
+  get request (): unknown { return this.#options.request }
+
+  /** Who wants to know how it ended. */
+  get listener (): EndListener | undefined { return this.#options.listener }
+
+  /** What is asked for, without the query. */
+  get path (): string { return withoutQuery(this.#options.path) }
 
   /** Looked for only when somebody asks: most requests end well. */
   get idempotencyKey (): boolean { return hasHeader(this.#headers, 'idempotency-key') }
@@ -177,9 +204,10 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   isFrom (target: Target): boolean { return this.#winner?.target === target }
 
   start (): void {
-    const { clock, retry, admission, total } = this.#settings
+    const { clock, counters, retry, admission, total } = this.#settings
+    counters.requests++
     try {
-      this.handler.onConnect(error => { this.abort(error) })
+      this.handler.onConnect(error => { this.#leave(error) })
     } catch (error) {
       this.#fail(error as Error)
       return
@@ -187,16 +215,18 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#isOver()) return
     const time = this.#options.timeout ?? total
     if (time > 0) {
-      this.#deadline = clock.now() + time
+      this.#deadline = this.begun + time
       this.#cancelDeadline = clock.after(time, () => { this.abort(DeadlineError()) })
     }
     retry.budget?.deposit()
     admission.enter(this, this.#stream)
+    if (this.#phase === 'waiting') this.#queued = true
   }
 
   admitted (): void {
     this.#admitted = true
-    this.trace?.admitted()
+    if (this.#queued) this.#admittedAt = this.#settings.clock.now()
+    this.trace?.admitted(this.#queued ? this.#admittedAt - this.begun : 0)
     this.#phase = 'deciding'
     this.#next(undefined)
     this.#armHedge()
@@ -214,22 +244,48 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     this.handler.onError(error)
   }
 
+  /** Whoever asked has gone. */
+  #leave (reason?: Error): void {
+    this.#left = true
+    this.abort(reason)
+  }
+
   /** Ends the stream that is being passed on in good order, as if the target had. */
   finish (): void {
     if (!this.endless || this.upgraded) return
-    const winner = this.#winner
-    this.#end(undefined)
-    winner?.cancel(new Error('the stream was ended by the gateway'))
+    this.#end(undefined, new Error('the stream was ended by the gateway'))
     this.handler.onComplete([])
+  }
+
+  /** What is told of it when it is over. */
+  summary (pool: string, error: Error | undefined): ExchangeEnd {
+    const { begun } = this
+    const ms = this.#settings.clock.now() - begun
+    const winner = this.#winner
+    const code: ReasonCode = error === undefined ? (this.#savedBy(winner) ? 'answered_elsewhere' : 'answered') : this.#left ? 'client_gone' : reasonOf(error)
+    return {
+      pool,
+      request: this.request,
+      method: this.method,
+      path: this.path,
+      status: code === 'client_gone' ? 499 : winner?.status ?? (error as { statusCode?: number } | undefined)?.statusCode,
+      code,
+      error,
+      ms,
+      waited: this.#admittedAt !== -1 ? this.#admittedAt - begun : this.#queued ? ms : 0,
+      target: winner?.target.url,
+      attempts: this.attempts
+    }
+  }
+
+  /** Whether the request would have gone wrong without its further attempts. */
+  #savedBy (winner: Attempt | undefined): boolean {
+    return winner?.status !== undefined && winner.number > 1 && winner.status < 500
   }
 
   heard (attempt: Attempt, answer: Answered): void {
     this.#settings.heard(attempt.target, answer)
     this.trace?.heard(attempt, answer)
-  }
-
-  sent (attempt: Attempt): void {
-    this.trace?.sent(attempt)
   }
 
   accept (attempt: Attempt, answer: Answered): boolean {
@@ -240,6 +296,9 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#decideToMoveOn(attempt, answer) || this.#isOver()) return false
     this.#phase = 'passing'
     this.#winner = attempt
+    const { counters } = this.#settings
+    if (this.#savedBy(attempt)) counters.answeredElsewhere++
+    if (attempt.why === 'hedge') counters.hedgesWon++
     this.#cancelHedge()
     const first = this.#first
     const other = first === attempt ? this.#second : first
@@ -307,7 +366,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   }
 
   #move (target: Target, outcome: Outcome): Move {
-    const { clock, retry, selection } = this.#settings
+    const { clock, counters, retry, selection } = this.#settings
     const stale = outcome.kind === 'failed' && outcome.stale === true
     // A stale connection has reached nobody, and is no attempt that a target should have answered.
     if (stale ? this.#staleMoves >= STALE_LIMIT || retry.max === 0 : this.#moves >= retry.max) return 'enough'
@@ -323,13 +382,22 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     }
     if (clock.now() + delay >= this.#deadline) return 'deadline'
     // What was never sent, or reached nobody, is no more load for anyone than a request that is sent once.
-    if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) return 'budget'
+    if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) {
+      counters.budgetRefused++
+      return 'budget'
+    }
     if (again) {
       if (!stale) this.#askedAgain = true
       this.#tried.splice(this.#tried.indexOf(target), 1)
     }
-    if (stale) this.#staleMoves++
-    else this.#moves++
+    if (stale) {
+      this.#staleMoves++
+      counters.stale++
+    } else {
+      this.#moves++
+      counters.retries++
+    }
+    this.#why = stale ? 'stale' : again ? 'spare' : 'retry'
     this.#delay = delay
     return stale ? 'stale' : again ? 'again' : 'yes'
   }
@@ -349,22 +417,29 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       this.#fail(error as Error)
       return
     }
-    if (target !== undefined) this.#send(target)
+    if (target !== undefined) this.#send(target, this.#why)
     // The last target left while a further attempt was being prepared.
     else if (before !== undefined) this.#fail(before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
     // Requests are let in when there is room; a stream has not been made to wait for a connection.
-    else this.#fail(this.#stream ? TooManyStreamsError() : NoTargetError())
+    else this.#refuse()
+  }
+
+  #refuse (): void {
+    const { counters } = this.#settings
+    if (this.#stream) counters.tooManyStreams++
+    else counters.noTarget++
+    this.#fail(this.#stream ? TooManyStreamsError() : NoTargetError())
   }
 
   #choose (lastResort: boolean): Target | undefined {
     return this.#settings.selection.choose(this, this.#tried, lastResort)
   }
 
-  #send (target: Target): void {
+  #send (target: Target, why: Why): void {
     const { tellDeadline } = this.#options
     this.#tried.push(target)
     if (this.#distrustsIdle) target.dropIdle()
-    const attempt = new Attempt(target, this, this.#attemptSettings)
+    const attempt = new Attempt(target, this, this.#attemptSettings, ++this.#sends, why)
     if (this.#first === undefined) this.#first = attempt
     else this.#second = attempt
     this.trace?.began(attempt)
@@ -373,6 +448,8 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       const left = formatDeadline(Math.max(1, this.#deadline - this.#settings.clock.now()), tellDeadline.like)
       headers = withHeader(headers, tellDeadline.name, left)
     }
+    const fields = this.#settings.attempted(attempt, this)
+    if (fields !== undefined) for (const name of Object.keys(fields)) headers = withHeader(headers, name, fields[name] ?? '')
     target.dispatch(sendOptions(this.#options, headers, this.#body.open() as Send['body']), attempt)
   }
 
@@ -389,12 +466,15 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#phase !== 'deciding' || this.#first === undefined || this.#second !== undefined || this.#first.answered) return
     const obstacle = this.#obstacleToHedge()
     if (obstacle !== undefined) {
+      if (obstacle === 'budget') this.#settings.counters.budgetRefused++
       this.trace?.notHedged(obstacle)
       return
     }
     try {
       const target = this.#choose(false)
-      if (target !== undefined) this.#send(target)
+      if (target === undefined) return
+      this.#settings.counters.hedges++
+      this.#send(target, 'hedge')
     } catch {
       // The policy has failed. The attempt under way may still be answered.
     }
@@ -414,23 +494,26 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     this.handler.onError(error)
   }
 
-  /** @param error why what is under way is given up */
-  #end (error: Error | undefined): void {
+  /**
+   * @param error why it has not been answered to the end; undefined when it has
+   * @param reason why what is under way is given up
+   */
+  #end (error: Error | undefined, reason = error): void {
     this.#phase = 'over'
     this.trace?.ended(error)
     this.#cancelDeadline()
     this.#cancelRetry()
     this.#cancelHedge()
-    if (error !== undefined) {
+    if (reason !== undefined) {
       const second = this.#second
-      this.#first?.cancel(error)
-      second?.cancel(error)
+      this.#first?.cancel(reason)
+      second?.cancel(reason)
     }
     this.#body.release()
     const { admission } = this.#settings
     if (this.#admitted) admission.leave(this.#stream)
     else admission.giveUp(this)
-    this.#settings.ended(this)
+    this.#settings.ended(this, error)
   }
 }
 

@@ -1,5 +1,5 @@
-import type { AttemptReason, CandidateExplanation, Decision, Explanation, LeftOut, PickExplanation, TierExplanation } from './explanation.js'
-import type { Outcome } from './outcome.js'
+import type { CandidateExplanation, Decision, Explanation, LeftOut, PickExplanation, TierExplanation } from './explanation.js'
+import type { Outcome, Why } from './outcome.js'
 import type { Policy, PolicyExplanation } from './policy.js'
 import type { Retry, Sent } from './retry.js'
 import { isFull, without, type Choice, type Group, type SelectionView } from './selection.js'
@@ -174,7 +174,7 @@ export function candidatesOf (view: SelectionView, choice: Choice, tried: readon
   const others = new Set(view.others)
   // Taken down now: once the request has been sent, the target that was picked is busier.
   const drafts = view.members.map(target => {
-    const { url, weight, priority, zone, health, reason, inFlight, streams, limit, standing } = target
+    const { url, weight, priority, zone, health, reason, inFlight, streams, limit, standing, until } = target
     return {
       target,
       group: groups.get(target),
@@ -186,7 +186,7 @@ export function candidatesOf (view: SelectionView, choice: Choice, tried: readon
         ...(zone === undefined ? undefined : { zone }),
         health,
         ...(reason === undefined || health === 'up' ? undefined : { reason }),
-        ...untilOf(target),
+        ...(until === undefined ? undefined : { until }),
         inFlight: inFlight - streams,
         ...(limit === Infinity ? undefined : { limit }),
         share: standing.share
@@ -232,12 +232,6 @@ function unfit (view: SelectionView, { stream }: Choice, target: Target, usable:
   return target.health === 'trial' && target.inFlight > target.streams ? 'trial_busy' : undefined
 }
 
-/** When its ejection ends, if it has one that ends by time. */
-function untilOf (target: Target): { readonly until?: number } {
-  const { until } = target.snapshot() as { readonly until?: number }
-  return until === undefined ? {} : { until }
-}
-
 /** A choice that is being made. */
 export interface Choosing {
   /** Milliseconds since the request came. */
@@ -252,7 +246,7 @@ export interface Choosing {
 }
 
 /** A choice as a step of an explanation. */
-export function pickOf ({ at, view, pondered, candidates, passed, drawn }: Choosing, picked: Target | undefined, why: AttemptReason): PickExplanation {
+export function pickOf ({ at, view, pondered, candidates, passed, drawn }: Choosing, picked: Target | undefined, why: Why): PickExplanation {
   const { asked, tiers } = pondered
   const unit = unitOf(pondered, picked)
   return {

@@ -1,4 +1,4 @@
-import type { Health, Outcome } from './outcome.js'
+import type { Health, Outcome, Why } from './outcome.js'
 
 /** Why a target was not picked. */
 export type LeftOut =
@@ -60,15 +60,12 @@ export interface TierExplanation {
   readonly targets: number
 }
 
-/** The first attempt, one after another has come to nothing, a hedge, one for a stale connection, or one after a `Retry-After`. */
-export type AttemptReason = 'first' | 'retry' | 'hedge' | 'stale' | 'spare'
-
 /** A target is picked. */
 export interface PickExplanation {
   readonly step: 'pick'
   /** Milliseconds since the request came. */
   readonly at: number
-  readonly why: AttemptReason
+  readonly why: Why
   /** Too few targets are up, so that health is ignored. */
   readonly panicking: boolean
   /** Nobody else was left, so that those thought to be down were asked. */
@@ -92,7 +89,7 @@ export interface AttemptExplanation {
   readonly at: number
   /** 1 for the first. */
   readonly number: number
-  readonly why: AttemptReason
+  readonly why: Why
   readonly target: string
   /** Milliseconds from the pick until it was on the wire; left out when it never was. */
   readonly sent?: number
@@ -141,7 +138,7 @@ export type StepExplanation = PickExplanation | AttemptExplanation | DecisionExp
 /** How a request was decided upon, or would be. Plain JSON: no header fields, no query and no key of the request is in it. */
 export interface Explanation {
   readonly pool: string
-  /** Name of the policy; `function` for one of the user's own. */
+  /** Name of the policy; `own` for one of the user's own. */
   readonly policy: string
   readonly method: string
   /** Without the query. */
@@ -282,7 +279,7 @@ function attempted ({ number, target, why, sent, head, end, outcome, status, err
   return `${parts.join(' ')}${times.length === 0 ? '' : `; ${times.join(', ')}`}.`
 }
 
-const ATTEMPTS: Readonly<Record<Exclude<AttemptReason, 'first'>, string>> = {
+const ATTEMPTS: Readonly<Record<Exclude<Why, 'first'>, string>> = {
   retry: 'a retry', hedge: 'a hedge', stale: 'since a connection was stale', spare: 'the same target after its Retry-After'
 }
 

@@ -209,7 +209,9 @@ export class Forwarding implements Handler {
       trace: this.#recorder,
       upgrade: this.#upgrade === undefined ? undefined : 'websocket',
       headersTimeout,
-      bodyTimeout
+      bodyTimeout,
+      request: this.#request,
+      listener: undefined
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
   }

@@ -1,5 +1,6 @@
 export { default, default as balancer, type Upstreams } from './plugin.js'
-export { Pool, type PoolRequestOptions } from './pool.js'
+export { Pool, type PoolRequestOptions, type PoolSnapshot } from './pool.js'
+export type { PoolCounters } from './counters.js'
 export type {
   BalancerOptions, DeadlineOptions, ExplainPermission, GatewayOptions, ReplyOptions, RouteHandler, RouteOptions, ShortOptions, TargetResponse
 } from './options.js'
@@ -8,7 +9,7 @@ export type {
 } from './pool-options.js'
 export type { MovedOptions, WebSocketClientOptions, WebSocketHooks } from './compat.js'
 export {
-  explainText, type AttemptExplanation, type AttemptReason, type CandidateExplanation, type Decision, type DecisionExplanation, type Explanation, type LeftOut,
+  explainText, type AttemptExplanation, type CandidateExplanation, type Decision, type DecisionExplanation, type Explanation, type LeftOut,
   type NoHedgeExplanation, type PickExplanation, type StepExplanation, type TierExplanation
 } from './explanation.js'
 export type { SupposedRequest } from './supposed.js'
@@ -16,9 +17,11 @@ export type { KeyOption } from './key.js'
 export type { Policy, Pick, PolicyExplanation } from './policy.js'
 export type { Probe } from './health/active.js'
 export type { Observer } from './observer.js'
+export type { AttemptStart, ExchangeEnd, ReasonCode } from './events.js'
 export { shutdown, isClosing, type ShutdownOptions } from './shutdown.js'
 export { readiness, readinessHandler, type PoolReadiness, type Readiness, type ReadinessHandlerOptions, type ReadinessOptions } from './readiness.js'
-export { isFault, type AttemptRecord, type Health, type Outcome } from './outcome.js'
+export { isFault, type AttemptRecord, type Health, type Outcome, type Why } from './outcome.js'
+export type { Cause } from './standing.js'
 export type { Target, TargetCounters, TargetSnapshot, Timeouts } from './target.js'
 export type { TargetConfig } from './target-config.js'
 export type { Refusal, Retry, Sent } from './retry.js'

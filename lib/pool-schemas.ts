@@ -187,7 +187,7 @@ export const poolProperties = {
   },
   observers: {
     type: 'array',
-    items: rule('an object with a function settled or healthChanged', isObserver)
+    items: rule('an object with a function attempted, settled, healthChanged or ended', isObserver)
   }
 } satisfies Record<keyof PoolOptions, object>
 
@@ -200,7 +200,7 @@ function isFaultOption (value: unknown): boolean {
 
 function isObserver (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  const { settled, healthChanged } = value as Record<keyof Observer, unknown>
-  const methods = [settled, healthChanged].filter(method => method !== undefined)
+  const { attempted, settled, healthChanged, ended } = value as Record<keyof Observer, unknown>
+  const methods = [attempted, settled, healthChanged, ended].filter(method => method !== undefined)
   return methods.length > 0 && methods.every(isFunction)
 }

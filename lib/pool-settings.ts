@@ -42,8 +42,8 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
   const tls = new Tls(options.tls ?? {}, within('tls'), name, log, clock)
   return {
     name,
+    policy: policyName(policy),
     targets,
-    policy: typeof policy === 'object' ? policy.name : typeof policy === 'string' ? policy : 'function',
     keyOf: typeof policy === 'object' ? keyReader(policy.key) : undefined,
     selection: { policy: () => makePolicy(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
     retry: retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
@@ -126,6 +126,11 @@ function makePolicy (option: PolicyOption, clock: Clock): Policy {
   if (typeof option === 'function') return ownPolicy(option)
   if (typeof option === 'string') return POLICIES[option](clock)
   return hash(POLICIES[option.fallback ?? 'random'](clock))
+}
+
+function policyName (option: PolicyOption): string {
+  if (typeof option === 'function') return 'own'
+  return typeof option === 'string' ? option : option.name
 }
 
 /** Nobody knows what a function goes by; the one that most people write goes by load. */

@@ -4,7 +4,9 @@ import type { Affinity } from './affinity.js'
 import type { Answered, Attempt } from './attempt.js'
 import { Chain } from './chain.js'
 import type { Clock } from './clock.js'
+import { poolCounters, type PoolCounters } from './counters.js'
 import { BadOptionError, NoTargetError, PoolClosedError, QueueFullError, show, TooManyStreamsError } from './errors.js'
+import { reasonOf, withoutQuery } from './events.js'
 import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
 import { callbackHandler, type Handler } from './handler.js'
@@ -15,7 +17,9 @@ import type { Explanation } from './explanation.js'
 import type { Hedge } from './hedge.js'
 import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
+import { Observers } from './observers.js'
 import type { Outcome } from './outcome.js'
+import { printable } from './printable.js'
 import { Recorder } from './recorder.js'
 import { Selection, type SelectionSettings } from './selection.js'
 import { supposed, type SupposedRequest } from './supposed.js'
@@ -33,9 +37,9 @@ export interface PoolLogger {
 /** A pool's options, checked and complete. */
 export interface PoolSettings extends TargetSettings {
   readonly name: string
-  readonly targets: readonly CompleteTarget[]
-  /** Name of the policy; `function` for one of the user's own. */
+  /** Name of the policy, `own` for a function of the user's. */
   readonly policy: string
+  readonly targets: readonly CompleteTarget[]
   /** Reads what the policy hashes; undefined when it does not. */
   readonly keyOf: KeyReader | undefined
   readonly selection: Omit<SelectionSettings, 'clock' | 'limited'>
@@ -54,6 +58,24 @@ export interface PoolSettings extends TargetSettings {
   readonly observers: readonly Observer[]
   readonly log: PoolLogger
   readonly clock: Clock
+}
+
+/** A pool as seen from outside: a copy, nothing in it changes later. */
+export interface PoolSnapshot {
+  readonly name: string
+  /** Name of the policy; `own` for a function of the user's. */
+  readonly policy: string
+  /** Whether too few targets are up, so that health is ignored. */
+  readonly panicking: boolean
+  /** What is under way: requests, streams (counted apart), and requests in line. */
+  readonly load: { readonly inFlight: number, readonly streams: number, readonly waiting: number }
+  /** How much of it there may be; 0 is no limit, but for the queue, which with 0 there is none of. */
+  readonly limits: { readonly inFlight: number, readonly queue: number, readonly streams: number }
+  /** Retries that could be made now; undefined without a budget. */
+  readonly budgetLeft: number | undefined
+  readonly counters: Readonly<PoolCounters>
+  /** In joining order. */
+  readonly targets: readonly TargetSnapshot[]
 }
 
 /** undici's options for a request, and what the pool's policy goes by. */
@@ -75,6 +97,8 @@ export interface Pool {
 export class Pool extends Dispatcher {
   readonly name: string
   readonly #settings: PoolSettings
+  readonly #counters = poolCounters()
+  readonly #observers: Observers
   readonly #exchanges: ExchangeSettings
   readonly #selection: Selection
   readonly #admission: Admission
@@ -105,13 +129,18 @@ export class Pool extends Dispatcher {
     this.name = settings.name
     this.#settings = settings
     const { clock, timeouts, limits, tls } = settings
+    this.#observers = new Observers(settings.name, settings.observers, error => {
+      settings.log.error({ pool: settings.name, err: error }, 'an observer failed')
+    })
     const limited = limits.target > 0 || limits.connections > 0 || limits.adaptive !== undefined
     this.#selection = new Selection({ ...settings.selection, clock, limited })
-    this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom())
+    this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom(), this.#counters)
     const change = (target: Target, change: () => void, reason: string): void => { this.#change(target, change, reason) }
     this.#drains = new Drains(clock, change)
     if (settings.breaker !== undefined) {
-      this.#ejector = new Ejector({ ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, members: () => this.#targets, change })
+      this.#ejector = new Ejector({
+        ...settings.breaker, clock, tls, timeout: timeouts.connect || DEFAULT_CONNECT, counters: this.#counters, members: () => this.#targets, change
+      })
     }
     this.#expiries = new Expiries(clock, [timeouts.headers, timeouts.idle])
     this.#exchanges = {
@@ -126,9 +155,11 @@ export class Pool extends Dispatcher {
       hedge: settings.hedge,
       selection: this.#selection,
       admission: this.#admission,
+      counters: this.#counters,
+      attempted: (attempt, exchange) => this.#attempted(attempt, exchange),
       heard: (target, answer) => { this.#heard(target, answer) },
       settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
-      ended: exchange => { this.#running.remove(exchange) }
+      ended: (exchange, error) => { this.#ended(exchange, error) }
     }
     this.#targets = settings.targets.map(config => this.#target(config))
     if (settings.health !== undefined) {
@@ -197,6 +228,28 @@ export class Pool extends Dispatcher {
   get targets (): readonly TargetSnapshot[] {
     return this.#targets.map(target => target.snapshot())
   }
+
+  /** Everything that there is to see of the pool now: a copy, made when it is asked for. */
+  snapshot (): PoolSnapshot {
+    const { name, policy, admission: { inFlight, streams, queue }, retry } = this.#settings
+    return {
+      name,
+      policy,
+      panicking: this.panicking,
+      load: this.load,
+      limits: { inFlight, queue: queue.size, streams },
+      budgetLeft: retry.budget?.left,
+      counters: { ...this.#counters },
+      targets: this.targets
+    }
+  }
+
+  /**
+   * Has an observer told of what happens from now on, as those in the options are.
+   *
+   * @returns takes it out again
+   */
+  observe (observer: Observer): () => void { return this.#observers.add(observer) }
 
   /** Whether fewer targets are up than the panic threshold asks for, so that health is ignored. */
   get panicking (): boolean { return this.#selection.panicking }
@@ -297,9 +350,10 @@ export class Pool extends Dispatcher {
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
     const receiver = callbackHandler(handler)
     if (this.#closed) {
-      this.#refuse(receiver, options, PoolClosedError())
+      this.refuse(options, receiver, PoolClosedError())
     } else if (this.#selection.empty) {
-      this.#refuse(receiver, options, NoTargetError())
+      this.#counters.noTarget++
+      this.refuse(options, receiver, NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
       this.#running.append(exchange)
@@ -308,12 +362,23 @@ export class Pool extends Dispatcher {
     return true
   }
 
-  #refuse (receiver: Handler, { trace }: ExchangeOptions, error: Error): void {
+  /** Answers a request with an error before it is let in. It counts as one of the pool's, and is told of like any other. */
+  refuse ({ method, path, request, attempts = [], listener, trace }: ExchangeOptions, handler: Pick<Handler, 'onError'>, error: Error): void {
+    this.#counters.requests++
     if (trace !== undefined) {
       trace.choosing(this.#selection.view, NO_CHOICE, [], true)
       trace.ended(error)
     }
-    receiver.onError(error)
+    const listens = listener?.wantsEnd(error) === true
+    if (listens || this.#observers.wantEnds) {
+      const { statusCode: status } = error as { statusCode?: number }
+      const end = {
+        pool: this.name, request, method, path: withoutQuery(path), status, code: reasonOf(error), error, ms: 0, waited: 0, target: undefined, attempts
+      }
+      if (listens) listener.ended(end)
+      this.#observers.ended(end)
+    }
+    handler.onError(error)
   }
 
   override close (): Promise<void>
@@ -380,6 +445,7 @@ export class Pool extends Dispatcher {
     this.#targets = [...this.#targets, ...joining]
     for (const target of joining) {
       this.#settings.log.info({ pool: this.name, target: target.url }, 'target joined')
+      this.#observers.membership(target, 'joined')
       if (this.#closed) continue
       // Before the start there is nothing to choose between: it counts as configured.
       this.#watch(target, !this.#started && this.#settings.health?.initial === 'up')
@@ -406,6 +472,7 @@ export class Pool extends Dispatcher {
       this.#newcomers.delete(target)
       this.#leaving.add(target)
       this.#settings.log.info({ pool: this.name, target: target.url, inFlight: target.inFlight }, 'target left')
+      this.#observers.membership(target, 'left')
     }
     this.#refresh()
     await Promise.all(leaving.map(async target => {
@@ -425,16 +492,17 @@ export class Pool extends Dispatcher {
   /** The probes have changed their mind about a target. */
   #judge (target: Target, down: Error | undefined): void {
     const { standing } = target
+    const reason = down === undefined ? undefined : printable(down.message)
     if (down === undefined) this.#newcomers.delete(target)
-    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down.message }, 'target failed its first probe')
+    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason }, 'target failed its first probe')
     if (down instanceof DrainAsked) {
-      this.#change(target, () => { standing.askedToDrain('probe', down.message) }, down.message)
+      this.#change(target, () => { standing.askedToDrain('probe', reason) }, down.message)
       return
     }
     this.#change(target, () => {
-      standing.judge(down?.message)
+      standing.judge(reason)
       if (down === undefined) standing.askedToDrain('probe', undefined)
-    }, down?.message ?? 'probes succeed')
+    }, reason ?? 'probes succeed')
     if (down === undefined) this.#ejector?.pardon(target)
   }
 
@@ -445,14 +513,13 @@ export class Pool extends Dispatcher {
     this.#refresh()
     const { health } = target
     if (health === was) return
+    target.turned()
     // What ends may uncover something else: a target that went down while it was drained.
     const why = health === 'trial' ? reason : target.reason ?? reason
     const fields = { pool: this.name, target: target.url, was, health, reason: why }
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)
-    for (const observer of this.#settings.observers) {
-      this.#tell(() => observer.healthChanged?.(target, was, why))
-    }
+    this.#observers.healthChanged(target, was, why)
   }
 
   /** Works out once, when a fact changes, what every pick relies on. */
@@ -462,6 +529,7 @@ export class Pool extends Dispatcher {
     const { up, of } = this.#selection.refresh(this.#closed ? [] : this.#targets, this.#newcomers)
     this.#admission.recheck()
     if (this.panicking === was || this.#closed) return
+    if (this.panicking) this.#counters.panics++
     const fields = { pool: this.name, up, of }
     if (this.panicking) this.#settings.log.warn(fields, 'too few targets are up: all are used')
     else this.#settings.log.info(fields, 'enough targets are up again')
@@ -472,24 +540,28 @@ export class Pool extends Dispatcher {
     if (drain !== undefined && this.#targets.includes(target)) this.#drains.ask(target, drain)
   }
 
-  #settled ({ target, era }: Attempt, outcome: Outcome): void {
+  #attempted (attempt: Attempt, exchange: Exchange): Record<string, string> | undefined {
+    if (!this.#observers.wantAttempts) return undefined
+    const { number, why } = attempt
+    attempt.start = { pool: this.name, request: exchange.request, method: exchange.method, path: exchange.path, number, why }
+    return this.#observers.attempted(attempt.target, attempt.start)
+  }
+
+  #settled ({ target, era, start }: Attempt, outcome: Outcome): void {
     if (outcome.kind === 'answered') this.#settings.hedge?.answered(outcome.latency)
     if (this.#ejector !== undefined && !this.#leaving.has(target)) this.#ejector.record(target, outcome, era)
     this.#admission.recheck()
-    for (const observer of this.#settings.observers) {
-      this.#tell(() => observer.settled?.(target, outcome))
-    }
+    if (start !== undefined) this.#observers.settled(target, outcome, start)
   }
 
-  #tell (call: () => unknown): void {
-    const failed = (error: unknown): void => { this.#settings.log.error({ pool: this.name, err: error }, 'an observer failed') }
-    try {
-      const told = call()
-      // Nobody waits for one that is asynchronous, but it must not bring the process down either.
-      if (told instanceof Promise) told.catch(failed)
-    } catch (error) {
-      failed(error)
-    }
+  #ended (exchange: Exchange, error: Error | undefined): void {
+    this.#running.remove(exchange)
+    const { listener } = exchange
+    const listens = listener?.wantsEnd(error) === true
+    if (!listens && !this.#observers.wantEnds) return
+    const end = exchange.summary(this.name, error)
+    if (listens) listener.ended(end)
+    this.#observers.ended(end)
   }
 }
 

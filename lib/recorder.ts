@@ -3,9 +3,9 @@ import type { Clock } from './clock.js'
 import type { ExchangeTrace, Move } from './exchange.js'
 import { candidatesOf, pickOf, ponder, refusalOf, resultOf, type Choosing } from './explain.js'
 import type {
-  AttemptExplanation, AttemptReason, CandidateExplanation, Decision, DecisionExplanation, Explanation, NoHedgeExplanation, PickExplanation, StepExplanation
+  AttemptExplanation, CandidateExplanation, Decision, DecisionExplanation, Explanation, NoHedgeExplanation, PickExplanation, StepExplanation
 } from './explanation.js'
-import type { Outcome } from './outcome.js'
+import type { Outcome, Why } from './outcome.js'
 import type { Retry, Sent } from './retry.js'
 import type { Choice, Group, SelectionView } from './selection.js'
 import type { Target } from './target.js'
@@ -42,9 +42,8 @@ export class Recorder implements ExchangeTrace {
   readonly #steps: StepExplanation[] = []
   readonly #attempts = new Map<Attempt, { readonly started: number, readonly record: Writable<AttemptExplanation> }>()
   #keyed = false
-  #number = 0
   /** Why the next attempt is made. */
-  #why: AttemptReason = 'first'
+  #why: Why = 'first'
   #choosing: Choosing | undefined
   #queued: number | undefined
   #status: number | undefined
@@ -80,7 +79,7 @@ export class Recorder implements ExchangeTrace {
 
   get #now (): number { return this.#settings.clock.now() - this.#started }
 
-  admitted (): void { this.#queued = this.#now }
+  admitted (waited: number): void { this.#queued = waited }
 
   choosing (view: SelectionView, choice: Choice, tried: readonly Target[], lastResort: boolean): void {
     this.#keyed = choice.key !== undefined
@@ -99,27 +98,21 @@ export class Recorder implements ExchangeTrace {
   }
 
   began (attempt: Attempt): void {
-    const { target } = attempt
-    // While one is under way, another is a hedge.
-    const why = [...this.#attempts.values()].some(({ record }) => record.end === undefined) ? 'hedge' : this.#why
+    const { target, why, number } = attempt
     if (this.#choosing !== undefined) {
       this.#steps.pop()
       this.#add({ ...this.#pick(this.#choosing, target), why })
       this.#choosing = undefined
     }
-    const record: Writable<AttemptExplanation> = { step: 'attempt', at: this.#now, number: ++this.#number, why, target: target.url }
+    const record: Writable<AttemptExplanation> = { step: 'attempt', at: this.#now, number, why, target: target.url }
     this.#attempts.set(attempt, { started: record.at, record })
     this.#add(record)
-  }
-
-  sent (attempt: Attempt): void {
-    const begun = this.#attempts.get(attempt)
-    if (begun !== undefined) begun.record.sent = this.#now - begun.started
   }
 
   heard (attempt: Attempt, answer: Answered): void {
     const begun = this.#attempts.get(attempt)
     if (begun === undefined) return
+    if (attempt.sentAfter !== undefined) begun.record.sent = attempt.sentAfter
     begun.record.head = answer.latency
     begun.record.status = answer.status
   }
@@ -128,6 +121,7 @@ export class Recorder implements ExchangeTrace {
     const begun = this.#attempts.get(attempt)
     if (begun === undefined) return
     const { record, started } = begun
+    if (attempt.sentAfter !== undefined) record.sent = attempt.sentAfter
     record.end = this.#now - started
     record.outcome = outcome.kind
     if (outcome.kind !== 'answered') record.error = describe(outcome.error)
