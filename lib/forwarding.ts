@@ -12,6 +12,7 @@ import { parseDeadline } from './deadline.js'
 import {
   BadOptionError, BadRequestError, ClientGoneError, DeadlineError, FailedError, show, TooManyFieldsError, TransferCodingError, type GatewayError
 } from './errors.js'
+import type { EndListener, ExchangeEnd } from './events.js'
 import type { ExchangeOptions } from './exchange.js'
 import { explanationField, type ExplanationForm } from './explain-field.js'
 import type { Handler, Trailers } from './handler.js'
@@ -21,6 +22,8 @@ import { movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
 import type { Rewritten } from './path.js'
 import type { Pool } from './pool.js'
+import { printable } from './printable.js'
+import { isLogged, logEnd, loggedAttempt, type RequestLog } from './request-log.js'
 import type { Recorder } from './recorder.js'
 import { ResponseBody } from './response-body.js'
 import { announcedTrailers, trailerFields, wantsTrailers } from './trailers.js'
@@ -51,6 +54,7 @@ export interface ForwardingSettings {
   readonly deadline: DeadlineSettings | undefined
   /** Whether it is taken down for every request how it is decided upon. */
   readonly explain: boolean
+  readonly requestLog: RequestLog
   readonly replyOptions: FastifyReplyFromHooks
 }
 
@@ -108,7 +112,7 @@ declare module 'fastify' {
 }
 
 /** One forwarded request, from the client's headers to the last byte of the answer. */
-export class Forwarding implements Handler {
+export class Forwarding implements Handler, EndListener {
   readonly #settings: ForwardingSettings
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
@@ -130,6 +134,8 @@ export class Forwarding implements Handler {
   #clientGone = false
   /** Takes down how it is decided upon; undefined when nobody wants to know. */
   #recorder: Recorder | undefined
+  /** A WebSocket has been opened; its end has a line of its own. */
+  #tunnelled = false
 
   constructor (settings: ForwardingSettings, request: FastifyRequest, reply: FastifyReply, rewritten: Rewritten) {
     this.#settings = settings
@@ -184,13 +190,17 @@ export class Forwarding implements Handler {
     this.#respond = respond
     const { method: asked, url } = this.#request
     if (this.#settings.explain || this.#request[kAllowed] !== undefined) this.#recorder = this.#request[kRecorder] = pool.recorder(asked, url)
+    const refuse = (error: Error): void => {
+      pool.refuse({ method, path: this.#rewritten.path, request: this.#request, attempts: this.#attempts, listener: this, trace: this.#recorder }, this, error)
+    }
     if (isClosed(this.#reply)) {
-      this.#leave()
+      this.#clientGone = true
+      refuse(ClientGoneError())
       return
     }
     this.#onLeave(() => { this.#leave() })
     if (this.#deadline !== undefined && this.#deadline.ms < Math.max(1, deadline?.minimum ?? 0)) {
-      this.onError(DeadlineError())
+      refuse(DeadlineError())
       return
     }
     pool.dispatch({
@@ -211,7 +221,7 @@ export class Forwarding implements Handler {
       headersTimeout,
       bodyTimeout,
       request: this.#request,
-      listener: undefined
+      listener: this
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
   }
@@ -338,14 +348,14 @@ export class Forwarding implements Handler {
       upstream.destroy()
       return undefined
     }
-    const { pool, clock, replyOptions, wsHooks } = this.#settings
+    const { pool, clock, replyOptions, requestLog, wsHooks } = this.#settings
     const { log } = this.#request
     const started = clock.now()
     const { raw: response } = this.#reply
     let head: string
     try {
       const protocol = rawValue(raw, 'upgrade') ?? ''
-      if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${protocol}`) })
+      if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${printable(protocol)}`) })
       const headers = this.#received(raw)
       this.#stick()
       this.#explain()
@@ -360,6 +370,7 @@ export class Forwarding implements Handler {
       throw error
     }
     this.#reply.hijack()
+    this.#tunnelled = true
     const { socket, early } = upgrade.take()
     response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
     socket.write(head, 'latin1')
@@ -367,7 +378,11 @@ export class Forwarding implements Handler {
       clock,
       idle: pool.timeouts.tunnel,
       closed: bytes => {
-        log.info({ pool: pool.name, attempts: this.#attempts.map(loggedAttempt), ms: clock.now() - started, ...bytes }, 'WebSocket closed')
+        if (isLogged(log, requestLog, undefined)) {
+          const attempts = this.#attempts
+          const fields = { pool: pool.name, target: attempts.at(-1)?.target, attempts: attempts.map(loggedAttempt), status: 101, code: attempts.length > 1 ? 'answered_elsewhere' : 'answered' }
+          log.info({ ...fields, ms: clock.now() - started, ...bytes }, 'WebSocket closed')
+        }
         callHook(log, 'onDisconnect', wsHooks?.onDisconnect, { log }, socket)
       }
     })
@@ -377,15 +392,10 @@ export class Forwarding implements Handler {
 
   onError (error: Error): void {
     this.#over = true
-    const { pool } = this.#settings
-    this.#recorder?.ended(error)
-    const fields = { pool: pool.name, attempts: this.#attempts.map(loggedAttempt) }
     if (this.#clientGone) {
-      this.#request.log.debug({ ...fields, statusCode: 499 }, 'client closed the connection')
       this.#stream?.destroy(error)
       return
     }
-    this.#request.log.warn({ ...fields, err: error }, 'request could not be forwarded')
     if (!this.#reply.raw.headersSent) {
       if ((error as GatewayError).statusCode === 503) this.#reply.header('retry-after', TRY_AGAIN)
       this.#explain()
@@ -406,6 +416,14 @@ export class Forwarding implements Handler {
         this.#reply.send(thrown)
       }
     }
+  }
+
+  wantsEnd (error: Error | undefined): boolean {
+    return !this.#tunnelled && isLogged(this.#request.log, this.#settings.requestLog, error)
+  }
+
+  ended (end: ExchangeEnd): void {
+    logEnd(this.#request.log, end)
   }
 
   /** Moves a `Location`, and the paths of cookies, from the upstream's paths to the gateway's. */
@@ -602,9 +620,4 @@ function asIfComplete (request: FastifyRequest['raw'], respond: () => void): voi
 function isClosed (reply: FastifyReply): boolean {
   const { raw, request } = reply
   return raw.destroyed || raw.closed || request.raw.socket?.destroyed === true
-}
-
-/** An attempt as a log line shows it. */
-function loggedAttempt ({ error, ...attempt }: AttemptRecord): object {
-  return error === undefined ? attempt : { ...attempt, error: error.message }
 }

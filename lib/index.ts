@@ -13,6 +13,7 @@ export {
   type NoHedgeExplanation, type PickExplanation, type StepExplanation, type TierExplanation
 } from './explanation.js'
 export type { SupposedRequest } from './supposed.js'
+export type { RequestLog } from './request-log.js'
 export type { KeyOption } from './key.js'
 export type { Policy, Pick, PolicyExplanation } from './policy.js'
 export type { Probe } from './health/active.js'

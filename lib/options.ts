@@ -13,6 +13,7 @@ import type { PoolOptions } from './pool-options.js'
 import {
   affinityProperties, breakerProperties, healthProperties, limitProperties, poolProperties, retryProperties, slowStartProperties, timeoutProperties, tlsProperties
 } from './pool-schemas.js'
+import type { RequestLog } from './request-log.js'
 import { check, optionPath, refused, rule } from './schema.js'
 import { targetConfig, type TargetConfig } from './target-config.js'
 import type { Underscores } from './underscores.js'
@@ -106,6 +107,8 @@ export interface RouteOptions extends FastifyRouteOptions {
   readonly preRewrite?: (url: string, params: unknown, prefix: string) => string
   /** Who leaves the queue of the pool first, higher before lower: a number, or a function of the request. Default: 0. */
   readonly importance?: number | ((request: FastifyRequest) => number)
+  /** Which forwarded requests have a line in the log; `errors`: those that the gateway has answered with an error of its own. Default: true, all. */
+  readonly requestLog?: RequestLog
   /** Heeds how long a client is willing to wait. Default: none. */
   readonly deadline?: DeadlineOptions
   /**
@@ -137,6 +140,8 @@ export interface GatewayOptions {
   readonly routes?: ReadonlyArray<RouteOptions & { readonly pool: string }>
   /** Goes before the prefix of every route. */
   readonly prefix?: string
+  /** That of every route that does not say. */
+  readonly requestLog?: RequestLog
   readonly targets?: never
   readonly upstream?: never
 }
@@ -227,6 +232,7 @@ const forwardProperties = {
   proxyPayloads: flag,
   preRewrite: func,
   importance: rule('a finite number or a function', value => isFunction(value) || Number.isFinite(value)),
+  requestLog: { enum: [true, false, 'errors'] },
   deadline: object(deadlineProperties, ['header']),
   explain: rule('true, false or a function', value => typeof value === 'boolean' || isFunction(value)),
   strictPaths: flag,
@@ -257,6 +263,7 @@ const gatewaySchema = object({
     .filter(key => key !== 'routes')
     .map(key => [key, refused('belongs to the short form, and there are pools or routes')])),
   prefix: routeProperties.prefix,
+  requestLog: routeProperties.requestLog,
   // What Fastify itself understands when a plugin is registered.
   logLevel: text,
   logSerializers: someObject,
@@ -312,11 +319,11 @@ export function configuration (options: BalancerOptions): Configuration {
 
 function gatewayConfiguration (options: GatewayOptions): Configuration {
   check(gatewaySchema, options)
-  const { pools = {}, routes = [], prefix = '' } = options
+  const { pools = {}, routes = [], prefix = '', requestLog } = options
   const before = prefix.replace(/\/+$/, '')
   return {
     pools: Object.entries(pools).map(([name, pool]) => ({ name, path: optionPath('pools', name), options: pool })),
-    routes: routes.map((route, i) => ({ path: `routes[${i}]`, options: { ...route, prefix: before + (route.prefix ?? '') } }))
+    routes: routes.map((route, i) => ({ path: `routes[${i}]`, options: { ...(requestLog === undefined ? undefined : { requestLog }), ...route, prefix: before + (route.prefix ?? '') } }))
   }
 }
 

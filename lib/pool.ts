@@ -353,6 +353,7 @@ export class Pool extends Dispatcher {
       this.refuse(options, receiver, PoolClosedError())
     } else if (this.#selection.empty) {
       this.#counters.noTarget++
+      options.trace?.choosing(this.#selection.view, NO_CHOICE, [], true)
       this.refuse(options, receiver, NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
@@ -365,10 +366,7 @@ export class Pool extends Dispatcher {
   /** Answers a request with an error before it is let in. It counts as one of the pool's, and is told of like any other. */
   refuse ({ method, path, request, attempts = [], listener, trace }: ExchangeOptions, handler: Pick<Handler, 'onError'>, error: Error): void {
     this.#counters.requests++
-    if (trace !== undefined) {
-      trace.choosing(this.#selection.view, NO_CHOICE, [], true)
-      trace.ended(error)
-    }
+    trace?.ended(error)
     const listens = listener?.wantsEnd(error) === true
     if (listens || this.#observers.wantEnds) {
       const { statusCode: status } = error as { statusCode?: number }

@@ -39,7 +39,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
-    importance = 0, deadline, explain = false, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    importance = 0, requestLog = true, deadline, explain = false, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
     handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
@@ -83,6 +83,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, keyOf, clock
     wsHooks: undefined,
     clock,
     importance,
+    requestLog,
     explain: explain === true,
     deadline: deadline === undefined ? undefined : { header: deadline.header.toLowerCase(), send: deadline.send ?? false, minimum: deadline.minimum ?? 0 },
     prefix: app.prefix,

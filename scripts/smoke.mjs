@@ -42,8 +42,17 @@ await app.close()
 await upstream.close()
 `
 
+// An optional peer that is not there is missed only by who uses it, and by its name.
+const LEAN = `
+import Fastify from 'fastify'
+import openTelemetry from 'fastify-balancer/opentelemetry'
+const error = await Fastify().register(openTelemetry).then(() => undefined, error => error)
+if (!/npm install @opentelemetry\\/api/.test(error?.message)) throw new Error('not refused: ' + error)
+`
+
 const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
+import openTelemetry, { type OpenTelemetryOptions } from 'fastify-balancer/opentelemetry'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
 
 declare module 'fastify-balancer' {
@@ -62,6 +71,8 @@ const options: BalancerOptions = {
 }
 
 const app = Fastify()
+const spans: OpenTelemetryOptions = { meter: false }
+await app.register(openTelemetry, spans)
 await app.register(balancer, options)
 await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:3004'] })
 const pool: Pool | undefined = app.upstreams['orders']
@@ -92,12 +103,15 @@ try {
     writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
     run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
       `@types/node@${devDependencies['@types/node']}`], directory)
+    writeFileSync(join(directory, 'lean.mjs'), LEAN)
+    runSilently('lean.mjs')
+    run('npm', ['install', '--no-audit', '--no-fund', `@opentelemetry/api@${devDependencies['@opentelemetry/api']}`], directory)
     const copies = readdirSync(join(directory, 'node_modules'), { recursive: true }).map(String).filter(name => /(^|[\\/])undici[\\/]package\.json$/.test(name))
     if (copies.length !== 1) throw new Error(`copies of undici: ${copies.join(', ')}`)
   })
 
   step(`import, on Node ${process.version}`, () => {
-    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\n${USE}\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
+    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport openTelemetry from 'fastify-balancer/opentelemetry'\n${USE}\nawait Fastify().register(openTelemetry).ready()\nif (typeof Pool !== 'function') throw new Error('no Pool')`)
     runSilently('import.mjs')
   })
   step(`require, on Node ${process.version}`, () => {

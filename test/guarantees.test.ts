@@ -4,7 +4,7 @@ import t from 'tap'
 const root = new URL('..', import.meta.url)
 const text = (path: string): string => readFileSync(new URL(path, root), 'utf8')
 
-const GROUPS = ['Requests', 'Responses', 'Paths', 'Bodies', 'Upgrades and streams', 'TLS', 'Security', 'Failure', 'Load and shares', 'Closing']
+const GROUPS = ['Requests', 'Responses', 'Paths', 'Bodies', 'Upgrades and streams', 'TLS', 'Security', 'Failure', 'Load and shares', 'Observing', 'Closing']
 
 /** What the promises say, by their group: `- words: ` and the test, in backquotes. */
 function promises (page: string): Map<string, Array<{ words: string, file: string, name: string }>> {

@@ -101,6 +101,15 @@ example('websocket.js', 'hooks come first, a target that is down is passed over,
   t.same(lines, ['stranger: Unexpected server response: 401', 'ada: a heard hello', 'ada: closed with 1001'])
 })
 
+example('opentelemetry.js', 'the attempts are below the request, and the target is told of the second one', (t, lines) => {
+  t.same(lines, [
+    'GET: unsent, first, ECONNREFUSED',
+    'GET: answered, retry, 200',
+    'GET /api/*: answered_elsewhere, 200',
+    'both attempts are children of the request, and the target was told of the second one'
+  ])
+})
+
 example('graceful-shutdown.js', 'not ready any more, every answer ends its connection, exit code 0', (t, lines) => {
   t.same(lines, [
     '/ready 200 connection: keep-alive',

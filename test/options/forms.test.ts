@@ -26,7 +26,7 @@ t.test('the short form must have targets or an upstream, and not both', async t 
 })
 
 t.test('an unknown option at the top is refused with a list of those that there are', async t => {
-  await refuses(t, { pools: {}, route: [] }, 'route: unknown option, allowed are pools, routes, prefix, logLevel, logSerializers')
+  await refuses(t, { pools: {}, route: [] }, 'route: unknown option, allowed are pools, routes, prefix, requestLog, logLevel, logSerializers')
   t.match((await refusal({ targets, polcy: 'random' })).message, /^polcy: unknown option, allowed are targets, policy, .+, upstream, name$/)
 })
 

@@ -1,0 +1,45 @@
+import { context, metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
+import type { FastifyInstance } from 'fastify'
+import type { Observer } from '../observer.js'
+import type { Pool } from '../pool.js'
+import { Attempts } from './attempts.js'
+import { meters, type Meters } from './meters.js'
+import { serve, tell } from './served.js'
+
+export interface OpenTelemetryOptions {
+  /** Makes the spans; false makes none. Default: that of the SDK that is registered, by the name `fastify-balancer`. */
+  readonly tracer?: Tracer | false
+  /** Makes the metrics; false makes none. Default: that of the SDK that is registered, by the name `fastify-balancer`. */
+  readonly meter?: Meter | false
+}
+
+const NAME = 'fastify-balancer'
+
+const NO_METERS: Meters = { server () {}, client () {}, attemptEnded () {}, requestEnded () {}, stop () {} }
+
+/** Has every request of an app, and every attempt of its pools, traced and measured. */
+export function instrument (app: FastifyInstance, options: OpenTelemetryOptions): void {
+  const tracer = options.tracer === false ? undefined : options.tracer ?? trace.getTracer(NAME)
+  let ready: readonly Pool[] = []
+  const measured = options.meter === false ? NO_METERS : meters(options.meter ?? metrics.getMeter(NAME), () => ready.map(pool => pool.snapshot()))
+  const attempts = new Attempts(tracer, measured.client)
+  const observer: Observer = {
+    attempted: (target, attempt) => attempts.begin(target, attempt),
+    settled (target, outcome, attempt) {
+      attempts.end(target, outcome, attempt)
+      measured.attemptEnded(target, outcome, attempt)
+    },
+    ended (exchange) {
+      tell(exchange)
+      measured.requestEnded(exchange)
+    }
+  }
+  app.addHook('onRequest', (request, reply, done) => {
+    context.with(serve(tracer, request, reply, measured.server), done)
+  })
+  app.addHook('onReady', async () => {
+    ready = app.hasDecorator('upstreams') ? Object.values(app.upstreams) : []
+    for (const pool of ready) pool.observe(observer)
+  })
+  app.addHook('onClose', async () => { measured.stop() })
+}

@@ -1,0 +1,49 @@
+import type { Attributes } from '@opentelemetry/api'
+import type { Outcome } from '../outcome.js'
+import type { Target } from '../target.js'
+
+/** Methods that the conventions name; all others are one, so that nobody can make up any number of them. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
+
+/** Bounds in seconds that the conventions recommend for durations of HTTP. */
+export const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+
+export function methodOf (method: string): string {
+  return METHODS.has(method) ? method : '_OTHER'
+}
+
+/** `{method} {route}` */
+export function spanName (method: string, route?: string): string {
+  const verb = METHODS.has(method) ? method : 'HTTP'
+  return route === undefined ? verb : `${verb} ${route}`
+}
+
+export function methodAttributes (method: string): Attributes {
+  return METHODS.has(method) ? { 'http.request.method': method } : { 'http.request.method': '_OTHER', 'http.request.method_original': method }
+}
+
+const peers = new WeakMap<Target, Attributes>()
+
+/** What is the same for every attempt on a target. */
+export function peerOf (target: Target): Attributes {
+  let attributes = peers.get(target)
+  if (attributes === undefined) {
+    const { protocol, hostname, port } = new URL(target.origin)
+    const scheme = protocol.slice(0, -1)
+    attributes = {
+      'server.address': hostname.replace(/^\[|\]$/g, ''),
+      'server.port': port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
+      'url.scheme': scheme
+    }
+    peers.set(target, attributes)
+  }
+  return attributes
+}
+
+/** Why an attempt went wrong, of few values; undefined when it did not, or nobody waited for it any more. */
+export function errorType (outcome: Outcome): string | undefined {
+  if (outcome.kind === 'answered') return outcome.status >= 400 ? String(outcome.status) : undefined
+  if (outcome.kind === 'aborted') return undefined
+  const { code } = outcome.error as NodeJS.ErrnoException
+  return typeof code === 'string' && /^[A-Z][A-Z\d_]{1,60}$/.test(code) ? code : outcome.kind
+}

@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t, { type Test } from 'tap'
+import type { FastifyServerOptions } from 'fastify'
+import type { BalancerOptions } from '../../lib/index.js'
+import { gateway, named, REFUSING, until, upstream, type Gateway, type LogLine } from '../kit/index.js'
+
+const OURS = ['request forwarded', 'client closed the connection', 'request could not be forwarded']
+
+/** A gateway, and its lines of this plugin's own about requests. */
+async function logging (t: Test, options: BalancerOptions, fastifyOptions: FastifyServerOptions = {}): Promise<Gateway & { readonly lines: () => LogLine[] }> {
+  const gate = await gateway(t, options, fastifyOptions)
+  return { ...gate, lines: () => gate.log.filter(({ msg }) => OURS.includes(msg)) }
+}
+
+t.test('a request that is answered has one line at info: pool, target, attempts, status, time and a code', async t => {
+  const a = await named(t, 'a')
+  const { request, lines } = await logging(t, { name: 'users', targets: [a.url] })
+  await (await request('/x?token=secret', { headers: { authorization: 'Bearer secret', cookie: 'session=secret' } })).body.dump()
+  await until(() => lines().length === 1)
+  const [line] = lines()
+  t.match(line, {
+    level: 30,
+    msg: 'request forwarded',
+    reqId: String,
+    pool: 'users',
+    target: a.url,
+    attempts: [{ target: a.url, outcome: 'answered', status: 200, ms: Number }],
+    status: 200,
+    code: 'answered',
+    ms: Number
+  })
+  t.notMatch(JSON.stringify(line), /secret/)
+  t.same(Object.keys(line?.['attempts'] as object[] ?? []).length, 1)
+})
+
+t.test('failover and an error of a target are answers; the line says which attempt failed, and why', async t => {
+  const sick = await upstream(t, (_request, response) => { response.writeHead(500).end() })
+  const { request, lines } = await logging(t, { targets: [REFUSING, sick.url], policy: 'first', breaker: false })
+  await (await request('/')).body.dump()
+  await until(() => lines().length === 1)
+  t.match(lines(), [{
+    level: 30,
+    status: 500,
+    code: 'answered',
+    attempts: [{ target: REFUSING, outcome: 'unsent', error: /ECONNREFUSED/ }, { target: sick.url, why: 'retry', outcome: 'answered', status: 500 }]
+  }])
+})
+
+t.test('an error of the gateway\'s own is a warning, and is said once', async t => {
+  const { request, lines, log } = await logging(t, { targets: [REFUSING] })
+  t.equal((await request('/')).statusCode, 502)
+  await until(() => log.some(({ msg }) => msg === 'request completed'))
+  t.match(lines(), [{ level: 40, msg: 'request could not be forwarded', status: 502, code: 'unsent', target: undefined, err: { code: 'FST_BALANCER_UNREACHABLE' } }])
+})
+
+t.test('what is refused before it is let in has its line too', async t => {
+  const { request, lines } = await logging(t, { targets: [REFUSING], deadline: { header: 'x-timeout', minimum: 1000 } })
+  t.equal((await request('/', { headers: { 'x-timeout': '10' } })).statusCode, 504)
+  await until(() => lines().length === 1)
+  t.match(lines(), [{ level: 40, code: 'deadline', status: 504, attempts: [] }])
+})
+
+t.test('a client that leaves is no warning', async t => {
+  const silent = await upstream(t, () => {})
+  const { port, lines } = await logging(t, { targets: [silent.url] })
+  const socket = connect(port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  await until(() => silent.hits() === 1)
+  socket.destroy()
+  await once(socket, 'close')
+  await until(() => lines().length === 1)
+  t.match(lines(), [{ level: 30, msg: 'client closed the connection', status: 499, code: 'client_gone', attempts: [{ outcome: 'aborted' }] }])
+})
+
+t.test('bytes of a peer do not get into a line as they are', async t => {
+  const a = await named(t, 'a')
+  const evil = { url: a.url }
+  const { request, app, lines, log } = await logging(t, {
+    targets: [evil.url], health: { interval: 5, fall: 1, probe: async () => { throw new Error('down\r\n{"level":60,"msg":"forged"}\u001b[2J') } }
+  })
+  await until(() => app.upstreams['default']?.targets[0]?.health === 'down')
+  t.equal(app.upstreams['default']?.targets[0]?.reason, 'down\\x0d\\x0a{"level":60,"msg":"forged"}\\x1b[2J')
+  t.match(log.find(({ msg }) => msg === 'target is down'), { reason: /^down\\x0d\\x0a/ })
+  await (await request('/')).body.dump()
+  await until(() => lines().length === 1)
+})
+
+t.test('requestLog: false is silent, \'errors\' keeps the warnings, on a route and for all of them', async t => {
+  const a = await named(t, 'a')
+  const { request, lines, log } = await logging(t, {
+    pools: { good: { targets: [a.url] }, bad: { targets: [REFUSING] } },
+    requestLog: false,
+    routes: [
+      { prefix: '/silent', pool: 'good' }, { prefix: '/silent-bad', pool: 'bad' },
+      { prefix: '/errors', pool: 'good', requestLog: 'errors' }, { prefix: '/errors-bad', pool: 'bad', requestLog: 'errors' }, { prefix: '/all', pool: 'good', requestLog: true }
+    ]
+  })
+  for (const path of ['/silent', '/silent-bad', '/errors', '/errors-bad', '/all']) await (await request(path)).body.dump()
+  await until(() => log.filter(({ msg }) => msg === 'request completed').length === 5)
+  t.same(lines().map(({ level, code }) => [level, code]), [[40, 'unsent'], [30, 'answered']])
+})
+
+t.test('what the logger hides is not put together', async t => {
+  const a = await named(t, 'a')
+  for (const [fastifyOptions, expected] of [[{ logger: false }, 0], [{ level: 'warn' }, 0], [{ level: 'info' }, 1]] as Array<[{ logger?: false, level?: string }, number]>) {
+    let made = 0
+    const log: string[] = []
+    const { level } = fastifyOptions
+    const { request } = await gateway(t, { targets: [a.url] }, {
+      logger: level === undefined ? false : { level, stream: { write: (line: string) => { log.push(line) } } },
+      before: app => {
+        app.addHook('onRequest', async request => {
+          const { log } = request
+          const info = log.info.bind(log)
+          const counted = Object.assign(Object.create(log) as typeof log, { info: (...args: [object, string]) => { if (args[1] === 'request forwarded') made++; info(...args) } })
+          if (level !== undefined) request.log = counted
+        })
+      }
+    })
+    t.equal((await request('/')).statusCode, 200)
+    await new Promise(resolve => { setImmediate(resolve) })
+    t.equal(made, expected, JSON.stringify(fastifyOptions))
+    t.equal(log.filter(line => line.includes('request forwarded')).length, expected)
+  }
+})
