@@ -84,6 +84,14 @@ export class Admission {
     }
   }
 
+  /** What `enter` would come to for a request of the least importance, and nothing is changed. */
+  foresee (stream: boolean): 'admitted' | 'waits' | 'queue_full' | 'too_many_streams' {
+    const { streams, queue } = this.#settings
+    if (stream) return streams > 0 && this.#streams >= streams ? 'too_many_streams' : 'admitted'
+    if (this.#queue.length === 0 && this.#mayEnter()) return 'admitted'
+    return this.#queue.length < queue.size ? 'waits' : 'queue_full'
+  }
+
   /** Whoever waits in line has gone. */
   giveUp (entrant: Entrant): void {
     const waiting = this.#waiting.get(entrant)

@@ -133,6 +133,9 @@ export class Attempt extends Expiring implements Handler, Carried {
   /** Of its final answer; undefined while there is none. */
   get status (): number | undefined { return this.#answer?.status }
 
+  /** Milliseconds from the pick until it was written to a connection; undefined when it was not. */
+  get sentAfter (): number | undefined { return this.#sentAt === -1 ? undefined : this.#sentAt - this.#started }
+
   /** Milliseconds since the pick of its target. */
   get age (): number { return this.#settings.clock.now() - this.#started }
 

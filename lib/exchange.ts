@@ -15,7 +15,7 @@ import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } 
 import type { Hedge } from './hedge.js'
 import type { AttemptRecord, Outcome, Why } from './outcome.js'
 import { backoff, type Retry, type Sent } from './retry.js'
-import type { Choice, Selection } from './selection.js'
+import type { Choice, Selection, SelectionTrace } from './selection.js'
 import type { Send, Target } from './target.js'
 
 /** One client request as a pool takes it: undici's options and what only the pool understands. */
@@ -36,7 +36,32 @@ export interface ExchangeOptions extends Dispatcher.DispatchOptions {
   readonly request?: unknown
   /** Told how it ended, before the handler is. */
   readonly listener?: EndListener | undefined
+  /** Takes down how the request is decided upon; undefined for nearly all. */
+  readonly trace?: ExchangeTrace | undefined
 }
+
+/** Is told how an exchange goes. */
+export interface ExchangeTrace extends SelectionTrace {
+  /** @param waited milliseconds in the queue */
+  admitted (waited: number): void
+  /** An attempt begins, on the target that was chosen last. */
+  began (attempt: Attempt): void
+  /** The head of its answer has come. */
+  heard (attempt: Attempt, answer: Answered): void
+  settled (attempt: Attempt, outcome: Outcome): void
+  /** @param wait milliseconds before a further attempt */
+  decided (attempt: Attempt, outcome: Outcome, move: Move, sent: Sent, wait: number): void
+  /** A hedge was due, and is not sent. */
+  notHedged (reason: 'body' | 'nobody' | 'budget'): void
+  /** @param error why there is no answer, or no end of one */
+  ended (error: Error | undefined): void
+}
+
+/**
+ * Whether a further attempt is made, or why not: there have been enough, the body is not at hand, the rule says no, nobody is left, there
+ * is no time, the budget is spent.
+ */
+export type Move = 'yes' | 'again' | 'stale' | 'enough' | 'body' | 'rule' | 'nobody' | 'deadline' | 'budget'
 
 export interface RetrySettings {
   /** Which requests may be sent again after what. */
@@ -83,6 +108,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   readonly attempts: AttemptRecord[]
   readonly importance: number
   readonly begun: number
+  readonly trace: ExchangeTrace | undefined
   readonly #settings: ExchangeSettings
   readonly #options: ExchangeOptions
   readonly #headers: RequestHeaders
@@ -134,6 +160,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     this.begun = settings.clock.now()
     this.attempts = options.attempts ?? []
     this.importance = options.importance ?? 0
+    this.trace = options.trace
     this.#settings = settings
     this.#options = options
     this.#headers = flatHeaders(options.headers)
@@ -199,6 +226,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   admitted (): void {
     this.#admitted = true
     if (this.#queued) this.#admittedAt = this.#settings.clock.now()
+    this.trace?.admitted(this.#queued ? this.#admittedAt - this.begun : 0)
     this.#phase = 'deciding'
     this.#next(undefined)
     this.#armHedge()
@@ -257,6 +285,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
 
   heard (attempt: Attempt, answer: Answered): void {
     this.#settings.heard(attempt.target, answer)
+    this.trace?.heard(attempt, answer)
   }
 
   accept (attempt: Attempt, answer: Answered): boolean {
@@ -264,7 +293,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     // Another target is still being asked, and may do better.
     if (this.#second !== undefined && this.#mayRepeat(answer)) return false
     // Nobody else to ask, or nothing to gain by it: what came is passed on, even if it is an error.
-    if (this.#decideToMoveOn(attempt.target, answer) || this.#isOver()) return false
+    if (this.#decideToMoveOn(attempt, answer) || this.#isOver()) return false
     this.#phase = 'passing'
     this.#winner = attempt
     const { counters } = this.#settings
@@ -291,6 +320,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
 
   settled (attempt: Attempt, outcome: Outcome): void {
     this.#settings.settled(attempt, outcome)
+    this.trace?.settled(attempt, outcome)
     if (attempt === this.#second) {
       this.#second = undefined
     } else if (attempt === this.#first) {
@@ -308,42 +338,53 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#first !== undefined) return
     if (outcome.kind === 'failed' && outcome.stale === true) this.#distrustsIdle = true
     // An answer that was not passed on was given up for another target.
-    if (outcome.kind === 'answered' || this.#decideToMoveOn(attempt.target, outcome)) this.#moveOn(outcome)
+    if (outcome.kind === 'answered' || this.#decideToMoveOn(attempt, outcome)) this.#moveOn(outcome)
     else if (!this.#isOver()) this.#fail(toGatewayError(outcome))
   }
 
   /** Whether the rule has the request sent again. No rule can bring back what has been read of a body and is not at hand any more. */
   #mayRepeat (outcome: Outcome): boolean {
-    if (outcome.kind !== 'unsent' && !this.#body.replayable) return false
+    return this.#repeats(outcome) === 'yes'
+  }
+
+  #repeats (outcome: Outcome): 'yes' | 'body' | 'rule' {
+    if (outcome.kind !== 'unsent' && !this.#body.replayable) return 'body'
     try {
-      return this.#settings.retry.rule(outcome, this)
+      return this.#settings.retry.rule(outcome, this) ? 'yes' : 'rule'
     } catch (error) {
       // This may run in a timer, or in a callback of a connection, where nobody else would catch it.
       this.abort(error as Error)
-      return false
+      return 'rule'
     }
   }
 
   /** Whether a further attempt is made after `outcome`. It is paid for here, and has to be made when the answer is yes. */
-  #decideToMoveOn (target: Target, outcome: Outcome): boolean {
+  #decideToMoveOn (attempt: Attempt, outcome: Outcome): boolean {
+    const move = this.#move(attempt.target, outcome)
+    this.trace?.decided(attempt, outcome, move, this, this.#delay)
+    return move === 'yes' || move === 'again' || move === 'stale'
+  }
+
+  #move (target: Target, outcome: Outcome): Move {
     const { clock, counters, retry, selection } = this.#settings
     const stale = outcome.kind === 'failed' && outcome.stale === true
     // A stale connection has reached nobody, and is no attempt that a target should have answered.
-    const used = stale ? this.#staleMoves >= STALE_LIMIT || retry.max === 0 : this.#moves >= retry.max
-    if (used || !this.#mayRepeat(outcome)) return false
+    if (stale ? this.#staleMoves >= STALE_LIMIT || retry.max === 0 : this.#moves >= retry.max) return 'enough'
+    const repeats = this.#repeats(outcome)
+    if (repeats !== 'yes') return repeats
     let delay = outcome.kind === 'unsent' || stale ? 0 : backoff(this.#moves + 1, retry.backoff, clock.random())
     let again = false
     if (!selection.hasUntried(this.#tried, outcome.kind !== 'answered', this.#stream)) {
       const spare = outcome.kind === 'answered' ? outcome.spare ?? 0 : 0
-      if (!stale && (this.#askedAgain || spare === 0 || spare > retry.retryAfter)) return false
+      if (!stale && (this.#askedAgain || spare === 0 || spare > retry.retryAfter)) return 'nobody'
       if (!stale) delay = spare
       again = true
     }
-    if (clock.now() + delay >= this.#deadline) return false
+    if (clock.now() + delay >= this.#deadline) return 'deadline'
     // What was never sent, or reached nobody, is no more load for anyone than a request that is sent once.
     if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) {
       counters.budgetRefused++
-      return false
+      return 'budget'
     }
     if (again) {
       if (!stale) this.#askedAgain = true
@@ -358,7 +399,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     }
     this.#why = stale ? 'stale' : again ? 'spare' : 'retry'
     this.#delay = delay
-    return true
+    return stale ? 'stale' : again ? 'again' : 'yes'
   }
 
   /** In a task of its own: this runs inside the callback of a connection, and undici can not be entered twice. */
@@ -401,6 +442,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     const attempt = new Attempt(target, this, this.#attemptSettings, ++this.#sends, why)
     if (this.#first === undefined) this.#first = attempt
     else this.#second = attempt
+    this.trace?.began(attempt)
     let headers = this.#headers
     if (tellDeadline !== undefined && this.#deadline !== Infinity) {
       const left = formatDeadline(Math.max(1, this.#deadline - this.#settings.clock.now()), tellDeadline.like)
@@ -421,21 +463,28 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   }
 
   #hedge (): void {
-    const { counters, retry, selection } = this.#settings
     if (this.#phase !== 'deciding' || this.#first === undefined || this.#second !== undefined || this.#first.answered) return
-    if (!this.#body.complete || !selection.hasUntried(this.#tried, false, false)) return
-    if (retry.budget?.withdraw() === false) {
-      counters.budgetRefused++
+    const obstacle = this.#obstacleToHedge()
+    if (obstacle !== undefined) {
+      if (obstacle === 'budget') this.#settings.counters.budgetRefused++
+      this.trace?.notHedged(obstacle)
       return
     }
     try {
       const target = this.#choose(false)
       if (target === undefined) return
-      counters.hedges++
+      this.#settings.counters.hedges++
       this.#send(target, 'hedge')
     } catch {
       // The policy has failed. The attempt under way may still be answered.
     }
+  }
+
+  #obstacleToHedge (): 'body' | 'nobody' | 'budget' | undefined {
+    const { retry, selection } = this.#settings
+    if (!this.#body.complete) return 'body'
+    if (!selection.hasUntried(this.#tried, false, false)) return 'nobody'
+    return retry.budget?.withdraw() === false ? 'budget' : undefined
   }
 
   #isOver (): boolean { return this.#phase === 'over' }
@@ -451,6 +500,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
    */
   #end (error: Error | undefined, reason = error): void {
     this.#phase = 'over'
+    this.trace?.ended(error)
     this.#cancelDeadline()
     this.#cancelRetry()
     this.#cancelHedge()
@@ -476,7 +526,8 @@ const STALE_LIMIT = 3
 /** What a hedge takes its first attempt for: sent, and no answer. */
 const HEDGED: Outcome = { kind: 'failed', error: new Error('no answer yet') }
 
-function acceptsEvents (headers: RequestHeaders): boolean {
+/** Whether it is a stream of server-sent events that is asked for. */
+export function acceptsEvents (headers: RequestHeaders): boolean {
   return /^\s*text\/event-stream\s*(?:[;,]|$)/i.test(headerValue(headers, 'accept') ?? '')
 }
 

@@ -15,14 +15,16 @@ import {
 } from './errors.js'
 import type { EndListener, ExchangeEnd } from './events.js'
 import type { ExchangeOptions } from './exchange.js'
+import { explanationField, type ExplanationForm } from './explain-field.js'
 import type { Handler, Trailers } from './handler.js'
-import { cookieValue, dropHopByHop, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
+import { cookieValue, dropHopByHop, EXPLANATION_FIELD, isEventStream, mergedLists, rawValue, repeatsHost, requestHeaders, responseHeaders, restoreAdded, type HeaderRecord } from './headers.js'
 import { hostedUrl, movedCookie, movedLocation, type PathMap } from './location.js'
 import type { AttemptRecord } from './outcome.js'
 import type { Rewritten } from './path.js'
 import type { Pool } from './pool.js'
 import { printable } from './printable.js'
 import { isLogged, logEnd, loggedAttempt, type RequestLog } from './request-log.js'
+import type { Recorder } from './recorder.js'
 import { ResponseBody } from './response-body.js'
 import { announcedTrailers, trailerFields, wantsTrailers } from './trailers.js'
 import { Tunnel } from './tunnel.js'
@@ -48,6 +50,8 @@ export interface ForwardingSettings {
   readonly importance: number | ((request: FastifyRequest) => number)
   /** How long a client is willing to wait; undefined does not ask it. */
   readonly deadline: DeadlineSettings | undefined
+  /** Whether it is taken down for every request how it is decided upon. */
+  readonly explain: boolean
   readonly requestLog: RequestLog
   readonly replyOptions: FastifyReplyFromHooks
 }
@@ -91,8 +95,16 @@ const TRY_AGAIN = '1'
 /** Where an exchange keeps its lines for `request.attempts`. */
 export const kAttempts = Symbol('fastify-balancer.attempts')
 
+/** Where it says that a client may have its request explained, and in what form it wants to. */
+export const kAllowed = Symbol('fastify-balancer.allowed')
+
+/** Where it is taken down how a request is decided upon. */
+export const kRecorder = Symbol('fastify-balancer.recorder')
+
 declare module 'fastify' {
   interface FastifyRequest {
+    [kAllowed]?: ExplanationForm
+    [kRecorder]?: Recorder
     [kAttempts]?: AttemptRecord[]
   }
 }
@@ -118,6 +130,8 @@ export class Forwarding implements Handler, EndListener {
   /** Whether the pool is done with the request. */
   #over = false
   #clientGone = false
+  /** Takes down how it is decided upon; undefined when nobody wants to know. */
+  #recorder: Recorder | undefined
   /** A WebSocket has been opened; its end has a line of its own. */
   #tunnelled = false
 
@@ -172,8 +186,10 @@ export class Forwarding implements Handler, EndListener {
     const length = this.#headers['content-length']
     if (!hasBody && length !== undefined && length !== '0') delete this.#headers['content-length']
     this.#respond = respond
+    const { method: asked, url } = this.#request
+    if (this.#settings.explain || this.#request[kAllowed] !== undefined) this.#recorder = this.#request[kRecorder] = pool.recorder(asked, url)
     const refuse = (error: Error): void => {
-      pool.refuse({ method, path: this.#rewritten.path, request: this.#request, attempts: this.#attempts, listener: this }, this, error)
+      pool.refuse({ method, path: this.#rewritten.path, request: this.#request, attempts: this.#attempts, listener: this, trace: this.#recorder }, this, error)
     }
     if (isClosed(this.#reply)) {
       this.#clientGone = true
@@ -198,6 +214,7 @@ export class Forwarding implements Handler, EndListener {
       stick: this.#sticking(),
       timeout: this.#timeout,
       tellDeadline: this.#deadline !== undefined && deadline?.send === true ? { name: deadline.header, like: this.#deadline.text } : undefined,
+      trace: this.#recorder,
       upgrade: this.#upgrade === undefined ? undefined : 'websocket',
       headersTimeout,
       bodyTimeout,
@@ -251,6 +268,13 @@ export class Forwarding implements Handler, EndListener {
     if (target === undefined || affinity.idOf(target) === this.#stuckTo) return
     // Fastify keeps it beside those of the upstream.
     this.#reply.header('set-cookie', affinity.setCookie(target))
+  }
+
+  /** Explains the decision to a client that asks for it and may know. */
+  #explain (): void {
+    if (this.#recorder === undefined) return
+    const form = this.#request[kAllowed]
+    if (form !== undefined) this.#reply.header(EXPLANATION_FIELD, explanationField(this.#recorder.explanation, form))
   }
 
   /** The body, when one of the app's parsers has left it as it came. */
@@ -335,6 +359,7 @@ export class Forwarding implements Handler, EndListener {
       if (protocol.toLowerCase() !== 'websocket') throw FailedError({ cause: new Error(`switched to ${printable(protocol)}`) })
       const headers = this.#received(raw)
       this.#stick()
+      this.#explain()
       const own = this.#reply.getHeaders()
       const theirs = (replyOptions.rewriteHeaders?.(headers, this.#request) ?? headers) as OutgoingHttpHeaders
       const cookies = [own['set-cookie'] ?? [], theirs['set-cookie'] ?? []].flat().map(String)
@@ -374,6 +399,7 @@ export class Forwarding implements Handler, EndListener {
     }
     if (!this.#reply.raw.headersSent) {
       if ((error as GatewayError).statusCode === 503) this.#reply.header('retry-after', TRY_AGAIN)
+      this.#explain()
       this.#closeIfRetired()
       this.#limitRest()
     }
@@ -464,6 +490,7 @@ export class Forwarding implements Handler, EndListener {
     // For @fastify/compress, which would keep events back until it has a block full of them.
     if (isEventStream(raw)) this.#request.headers['x-no-compression'] ??= 'true'
     this.#stick()
+    this.#explain()
     this.#closeIfRetired()
     this.#limitRest()
     asIfComplete(this.#request.raw, () => { this.#respond?.(null, { statusCode: status, headers, body: this.#payload(headers, body) }) })

@@ -17,9 +17,9 @@ const HOP_BY_HOP_REQUEST = new Set([
   'trailer', 'transfer-encoding', 'upgrade'
 ])
 
-/** And `__proto__`, which would set the prototype of the ordinary object that Fastify keeps the fields of an answer in. */
+/** And an explanation of how an upstream has balanced, which names its own upstreams; and `__proto__`, which would set the prototype of the ordinary object that Fastify keeps the fields of an answer in. */
 const DROPPED_RESPONSE = new Set([
-  '__proto__', 'connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
+  '__proto__', 'x-balancer-explanation', 'connection', 'keep-alive', 'proxy-authenticate', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'
 ])
 
 /** What the gateway says of the client. An absent field is left out, and the client's own is dropped all the same. */
@@ -34,8 +34,12 @@ export interface ForwardedFacts {
 
 const FORWARDED_NAMES = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'forwarded'])
 
+/** A client asks this gateway for an explanation with the one, and gets it in the other: neither is anything to an upstream. */
+export const ASKING_FIELD = 'x-balancer-explain'
+export const EXPLANATION_FIELD = 'x-balancer-explanation'
+
 /** What a client says of these is never sent on as it is. */
-const DROPPED_REQUEST: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, 'host'])
+const DROPPED_REQUEST: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, ASKING_FIELD, 'host'])
 
 /** Fields that are the gateway's to write, and that it must not send in another spelling either. */
 export const RESERVED: ReadonlySet<string> = new Set([...HOP_BY_HOP_REQUEST, ...FORWARDED_NAMES, 'content-length', 'te'])

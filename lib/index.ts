@@ -2,15 +2,20 @@ export { default, default as balancer, type Upstreams } from './plugin.js'
 export { Pool, type PoolRequestOptions, type PoolSnapshot, type Transition } from './pool.js'
 export type { PoolCounters } from './counters.js'
 export type {
-  BalancerOptions, DeadlineOptions, GatewayOptions, ReplyOptions, RouteHandler, RouteOptions, ShortOptions, TargetResponse
+  BalancerOptions, DeadlineOptions, ExplainPermission, GatewayOptions, ReplyOptions, RouteHandler, RouteOptions, ShortOptions, TargetResponse
 } from './options.js'
 export type {
   AffinityOptions, BreakerOptions, HashPolicyOptions, HealthOptions, HedgeOptions, LimitOptions, PolicyName, PolicyOption, PoolOptions, RetryOptions, SlowStartOptions
 } from './pool-options.js'
 export type { MovedOptions, WebSocketClientOptions, WebSocketHooks } from './compat.js'
+export {
+  explainText, type AttemptExplanation, type CandidateExplanation, type Decision, type DecisionExplanation, type Explanation, type LeftOut,
+  type NoHedgeExplanation, type PickExplanation, type StepExplanation, type TierExplanation
+} from './explanation.js'
+export type { SupposedRequest } from './supposed.js'
 export type { RequestLog } from './request-log.js'
 export type { KeyOption } from './key.js'
-export type { Policy, Pick } from './policy.js'
+export type { Policy, Pick, PolicyExplanation } from './policy.js'
 export { DrainAsked, type Probe } from './health/active.js'
 export type { Tell, Verdicts, Watcher } from './health/watcher.js'
 export type { Observer } from './observer.js'
@@ -25,7 +30,7 @@ export type { Target, TargetCounters, TargetSnapshot, Timeouts } from './target.
 export type { TargetConfig } from './target-config.js'
 export type { DiscoveredTarget, Discovery } from './discovery.js'
 export type { DiscoveryState } from './discoverer.js'
-export type { Retry, Sent } from './retry.js'
+export type { Refusal, Retry, Sent } from './retry.js'
 export type { Breaker, BreakerFactory, Fault } from './health/passive.js'
 export type { TlsOptions } from './tls.js'
 export type { ExchangeOptions } from './exchange.js'

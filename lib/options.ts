@@ -75,6 +75,9 @@ export interface DeadlineOptions {
   readonly minimum?: number
 }
 
+/** Decides who may have the decision about a request explained: by a network, a token, a user. Called after the route's own `preHandler`. */
+export type ExplainPermission = (request: FastifyRequest) => boolean | Promise<boolean>
+
 export interface RouteOptions extends FastifyRouteOptions {
   /** Requests at this path or below it are forwarded. May have `:params`. Default: empty, every path. */
   readonly prefix?: string
@@ -109,6 +112,12 @@ export interface RouteOptions extends FastifyRouteOptions {
   readonly requestLog?: RequestLog
   /** Heeds how long a client is willing to wait. Default: none. */
   readonly deadline?: DeadlineOptions
+  /**
+   * Takes down how requests are decided upon, for `request.explanation`: true for all of them; a function for those whose client asks for
+   * it in `X-Balancer-Explain` and may, which it says by returning true. Those get it in `X-Balancer-Explanation` as well, with the
+   * addresses of targets. Default: false.
+   */
+  readonly explain?: boolean | ExplainPermission
   /** Refuses paths that servers read in different ways: empty segments, `.`, `;`, backslashes, escaped slashes. Default: false. */
   readonly strictPaths?: boolean
   /** Opens WebSockets through the pool. Default: false, a request to upgrade is forwarded as if it had not asked. */
@@ -231,6 +240,7 @@ const forwardProperties = {
   importance: rule('a finite number or a function', value => isFunction(value) || Number.isFinite(value), false, { type: 'number' }),
   requestLog: { enum: [true, false, 'errors'] },
   deadline: object(deadlineProperties, ['header']),
+  explain: rule('true, false or a function', value => typeof value === 'boolean' || isFunction(value)),
   strictPaths: flag,
   websocket: flag,
   wsClientOptions: clientOptionsSchema,

@@ -3,7 +3,8 @@ import fastifyPlugin from 'fastify-plugin'
 import { systemClock, type Clock } from './clock.js'
 import { continueLazily } from './continue.js'
 import { BadOptionError } from './errors.js'
-import { kAttempts } from './forwarding.js'
+import type { Explanation } from './explanation.js'
+import { kAttempts, kRecorder } from './forwarding.js'
 import { configuration, type BalancerOptions } from './options.js'
 import type { AttemptRecord } from './outcome.js'
 import { Pool } from './pool.js'
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** What became of each attempt to forward this request, in order; empty when it is not forwarded. */
     readonly attempts: readonly AttemptRecord[]
+    /** How it is decided upon, as far as that is known by now; undefined unless `explain` has it taken down. */
+    readonly explanation: Explanation | undefined
   }
 }
 
@@ -91,6 +94,7 @@ function decorateOnce (app: FastifyInstance): Upstreams {
   if (!root.hasDecorator('upstreams')) {
     root.decorate('upstreams', Object.create(null) as Upstreams)
     root.decorateRequest('attempts', { getter () { return this[kAttempts] ?? NO_ATTEMPTS } })
+    root.decorateRequest('explanation', { getter () { return this[kRecorder]?.explanation } })
   }
   return root.upstreams
 }

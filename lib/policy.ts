@@ -12,8 +12,36 @@ export interface Pick {
 /**
  * Picks a target. `targets` is never empty, holds only targets that may be used, in joining order, and is never
  * changed in place: as long as it is the same array, nothing about membership, health or weights has changed.
+ *
+ * Any function of this shape will do.
  */
-export type Policy = (targets: readonly Target[], pick: Pick) => Target
+export interface Policy {
+  (targets: readonly Target[], pick: Pick): Target
+  /**
+   * Says whom it would pick now and why, and changes nothing by saying so: no turn is taken and no die is cast. Optional; without
+   * it, an explanation names the target that was picked and no scores.
+   */
+  explain?: (targets: readonly Target[], pick: Pick) => PolicyExplanation
+}
+
+/** What a policy would do with these targets now. */
+export interface PolicyExplanation {
+  /** Whom it would pick; undefined when chance decides among several. */
+  readonly next: Target | undefined
+  /** What it compares: one for each of the targets, in their order. */
+  readonly scores?: readonly number[]
+  /** What a score counts, and which is better: `requests in flight by weight, fewest first`. */
+  readonly unit?: string
+  /** How likely each of the targets is to be picked, 0 to 1, in their order. Left out when that can not be told. */
+  readonly chances?: readonly number[]
+  /** Why, as the end of a sentence that begins with the target that is picked: `is next in turn`. */
+  readonly because: string
+}
+
+/** A policy that can say what it would do. */
+export function explained (policy: Policy, explain: NonNullable<Policy['explain']>): Policy {
+  return Object.assign(policy, { explain })
+}
 
 /** Makes a policy for one pool; what it remembers lives in its closure. */
 export type PolicyFactory = (clock: Clock) => Policy

@@ -7,7 +7,7 @@ import type { Clock } from './clock.js'
 import { Discoverer, type DiscoveryState } from './discoverer.js'
 import type { Discovery, ListedTarget } from './discovery.js'
 import { poolCounters, type PoolCounters } from './counters.js'
-import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
+import { BadOptionError, NoTargetError, PoolClosedError, QueueFullError, show, TooManyStreamsError } from './errors.js'
 import { reasonOf, withoutQuery } from './events.js'
 import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
@@ -16,6 +16,7 @@ import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
 import { Ejector, type BreakerSettings, type EjectorSettings } from './health/ejector.js'
 import type { Verdicts, Watcher } from './health/watcher.js'
+import type { Explanation } from './explanation.js'
 import type { Hedge } from './hedge.js'
 import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
@@ -24,7 +25,9 @@ import { Observers } from './observers.js'
 import type { Health, Outcome } from './outcome.js'
 import type { PoolOptions } from './pool-options.js'
 import { printable } from './printable.js'
+import { Recorder } from './recorder.js'
 import { Selection, type SelectionSettings } from './selection.js'
+import { supposed, type SupposedRequest } from './supposed.js'
 import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
 import { targetConfig, targetUrl, type CompleteTarget, type TargetConfig } from './target-config.js'
 import type { Tls } from './tls.js'
@@ -374,12 +377,47 @@ export class Pool extends Dispatcher {
     await this.#apply(configs)
   }
 
+  /**
+   * How such a request would be decided upon if it came now: who would be picked, from whom and why, and who would be left out. Nothing
+   * is changed by asking: no turn is taken, nothing is counted.
+   *
+   * @param request what is known of it; a text is its key
+   * @throws BadOptionError for a request that makes no sense
+   */
+  explain (request: string | SupposedRequest = {}): Explanation {
+    const { name, policy, keyOf, affinity, retry, clock } = this.#settings
+    const foreseen = this.#closed ? PoolClosedError() : this.#selection.empty ? NoTargetError() : undefined
+    return supposed(request, {
+      clock,
+      pool: name,
+      policy,
+      retry,
+      keyOf,
+      affinity,
+      view: this.#selection.view,
+      enters: stream => {
+        if (foreseen !== undefined) return foreseen
+        const entry = this.#admission.foresee(stream)
+        if (entry === 'queue_full') return QueueFullError()
+        if (entry === 'too_many_streams') return TooManyStreamsError()
+        return entry === 'waits' ? this.#admission.waiting : undefined
+      }
+    })
+  }
+
+  /** Takes down how a request is decided upon, which is dispatched with it as its `trace`. */
+  recorder (method: string, path: string): Recorder {
+    const { clock, name, policy, retry: { rule } } = this.#settings
+    return new Recorder({ clock, pool: name, policy, rule }, method, path)
+  }
+
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
     const receiver = callbackHandler(handler)
     if (this.#closed) {
       this.refuse(options, receiver, PoolClosedError())
     } else if (this.#selection.empty) {
       this.#counters.noTarget++
+      options.trace?.choosing(this.#selection.view, NO_CHOICE, [], true)
       this.refuse(options, receiver, NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
@@ -390,8 +428,9 @@ export class Pool extends Dispatcher {
   }
 
   /** Answers a request with an error before it is let in. It counts as one of the pool's, and is told of like any other. */
-  refuse ({ method, path, request, attempts = [], listener }: ExchangeOptions, handler: Pick<Handler, 'onError'>, error: Error): void {
+  refuse ({ method, path, request, attempts = [], listener, trace }: ExchangeOptions, handler: Pick<Handler, 'onError'>, error: Error): void {
     this.#counters.requests++
+    trace?.ended(error)
     const listens = listener?.wantsEnd(error) === true
     if (listens || this.#observers.wantEnds) {
       const { statusCode: status } = error as { statusCode?: number }
@@ -748,6 +787,8 @@ const NO_BREAKER: BreakerSettings = {
   maxEjected: 1,
   reconnect: 0
 }
+/** Of a request that nobody can take, nothing else matters. */
+const NO_CHOICE = { key: undefined, attempt: 0 }
 
 const NOT_PROBED = 'not probed yet'
 

@@ -9,8 +9,18 @@ export interface Sent {
   readonly replayable: boolean
 }
 
-/** Whether a request may be sent to another target after `outcome`. */
-export type Retry = (outcome: Outcome, sent: Sent) => boolean
+/** Whether a request may be sent to another target after `outcome`. Any function of this shape will do. */
+export interface Retry {
+  (outcome: Outcome, sent: Sent): boolean
+  /** Why it says no; undefined when it says yes. Optional. */
+  explain?: (outcome: Outcome, sent: Sent) => Refusal | undefined
+}
+
+/**
+ * Why a request is not sent again: what came is an answer to pass on; its method may do harm when repeated; its body is not at hand
+ * any more; a part of the answer has been passed on; whoever asked has gone.
+ */
+export type Refusal = 'final' | 'not_idempotent' | 'body_gone' | 'broken' | 'aborted'
 
 /** Idempotent by RFC 9110 §9.2.2, and the safe methods that later RFCs registered. */
 export const IDEMPOTENT: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY', 'PROPFIND', 'SEARCH', 'REPORT']
@@ -29,7 +39,7 @@ export function retryRule (methods: readonly string[], statuses: readonly number
   const repeatable = new Set(methods)
   const retryable = new Set(statuses)
   const mayRepeat = (sent: Sent): boolean => sent.replayable && (repeatable.has(sent.method) || sent.idempotencyKey)
-  return (outcome, sent) => {
+  const rule: Retry = (outcome, sent) => {
     switch (outcome.kind) {
       case 'unsent': return true
       case 'failed': return mayRepeat(sent)
@@ -38,6 +48,14 @@ export function retryRule (methods: readonly string[], statuses: readonly number
       case 'aborted': return false
     }
   }
+  rule.explain = (outcome, sent) => {
+    if (outcome.kind === 'unsent') return undefined
+    if (outcome.kind === 'broken' || outcome.kind === 'aborted') return outcome.kind
+    if (outcome.kind === 'answered' && !retryable.has(outcome.status)) return 'final'
+    if (!repeatable.has(sent.method) && !sent.idempotencyKey) return 'not_idempotent'
+    return sent.replayable ? undefined : 'body_gone'
+  }
+  return rule
 }
 
 export const safeRetry: Retry = retryRule(IDEMPOTENT, RETRYABLE_STATUS)

@@ -3,8 +3,11 @@ import type { Clock } from './clock.js'
 import { websocketReplyOptions } from './compat.js'
 import { hideContentType, noteDecoded, passBody, showContentType } from './content-type.js'
 import { BadOptionError, show } from './errors.js'
+import { askedFor } from './explain-field.js'
 import { forwarder, type Forward, type ForwardSettings } from './forward.js'
-import { checkReplyOptions, type RouteOptions } from './options.js'
+import { kAllowed } from './forwarding.js'
+import { ASKING_FIELD } from './headers.js'
+import { checkReplyOptions, type ExplainPermission, type RouteOptions } from './options.js'
 import { prefixRewriter } from './path.js'
 import type { Pool } from './pool.js'
 import { acceptUpgrades, upgradeOf } from './upgrade.js'
@@ -38,7 +41,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
-    importance = 0, requestLog = true, deadline, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
+    importance = 0, requestLog = true, deadline, explain = false, proxyPayloads = options.preValidation === undefined ? true : undefined, preRewrite, websocket = false, strictPaths = false, wsClientOptions, wsHooks, contentTypesToEncode,
     handler: userHandler, replyOptions = {}, ...routeOptions
   } = options
   const within = (key: string): string => path === '' ? key : `${path}.${key}`
@@ -82,6 +85,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     clock,
     importance,
     requestLog,
+    explain: explain === true,
     deadline: deadline === undefined ? undefined : { header: deadline.header.toLowerCase(), send: deadline.send ?? false, minimum: deadline.minimum ?? 0 },
     prefix: app.prefix,
     contentTypesToEncode,
@@ -90,6 +94,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     replyOptions: replyOptions as ForwardSettings['replyOptions']
   }
   const forward = forwarder(settings)
+  const preHandler = typeof explain === 'function' ? [...hooksOf(routeOptions.preHandler), permission(explain)] : undefined
   if (websocket) {
     const open = openWebSocket(forwarder({
       ...settings, pool: websocketPool, websocket, wsHooks, handler: undefined, replyOptions: websocketReplyOptions(replyOptions, wsClientOptions) as ForwardSettings['replyOptions']
@@ -111,6 +116,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     try {
       app.route({
         ...ownHooks(routeOptions as Partial<FastifyRoute>),
+        ...(preHandler === undefined ? undefined : { preHandler: preHandler as preHandlerHookHandler[] }),
         preParsing: [...hooksOf(routeOptions.preParsing), settle] as preParsingHookHandler[],
         ...(constraints === undefined ? undefined : { constraints }),
         url,
@@ -144,6 +150,32 @@ function ownHooks (options: Partial<FastifyRoute>): Partial<FastifyRoute> {
 
 function hooksOf<Hook> (hooks: Hook | Hook[] | undefined): Hook[] {
   return hooks === undefined ? [] : Array.isArray(hooks) ? hooks : [hooks]
+}
+
+/** Finds out whether a client that asks for an explanation may have it. Whatever else the function says or does, it may not. */
+function permission (allows: ExplainPermission): preHandlerHookHandler {
+  return (request, _reply, done) => {
+    const form = askedFor(request.headers[ASKING_FIELD])
+    if (form === undefined) {
+      done()
+      return
+    }
+    const decided = (allowed: unknown): void => {
+      if (allowed === true) request[kAllowed] = form
+      done()
+    }
+    const failed = (err: unknown): void => {
+      request.log.warn({ err }, 'explain failed, and nothing is explained')
+      done()
+    }
+    try {
+      const allowed = allows(request)
+      if (allowed instanceof Promise) allowed.then(decided, failed)
+      else decided(allowed)
+    } catch (error) {
+      failed(error)
+    }
+  }
 }
 
 /**

@@ -29,10 +29,38 @@ export interface Choice extends Pick {
   readonly stick?: Belonging | undefined
   /** Whether it is a stream, for which limits of requests do not hold. */
   readonly stream?: boolean | undefined
+  /** Is told of the choice; undefined for nearly all. */
+  readonly trace?: SelectionTrace | undefined
+}
+
+/** Is told how a choice came about. */
+export interface SelectionTrace {
+  /** A choice is about to be made; nothing has been drawn yet. */
+  choosing (view: SelectionView, choice: Choice, tried: readonly Target[], lastResort: boolean): void
+  /** By chance it is the turn of this group. */
+  drew (group: Group): void
+  /** The policy has picked a target that did not take the request. */
+  passedOver (target: Target): void
+}
+
+/** What a choice is made from, to look at. */
+export interface SelectionView {
+  readonly members: readonly Target[]
+  readonly newcomers: ReadonlySet<Target>
+  /** In order of preference. */
+  readonly groups: readonly Group[]
+  /** Asked when there is nobody else. */
+  readonly others: readonly Target[]
+  /** The policy that picks among those. */
+  readonly policyOfOthers: Policy
+  readonly panicking: boolean
+  readonly zone: string | undefined
+  readonly limited: boolean
+  readonly followsLoad: boolean
 }
 
 /** Targets of one tier and zone that may be used, and the part of the traffic that is theirs. */
-interface Group {
+export interface Group {
   readonly rotation: Rotation
   readonly targets: readonly Target[]
   readonly share: number
@@ -41,7 +69,7 @@ interface Group {
 }
 
 /** A policy, and how many picks it has been asked for. */
-interface Rotation {
+export interface Rotation {
   readonly policy: Policy
   picks: number
   /** Of targets that get less than their share. */
@@ -63,6 +91,8 @@ export class Selection {
   /** Left out of all groups, and not by an operator: asked when there is nobody else. */
   #others: readonly Target[] = []
   #panicking = false
+  #members: readonly Target[] = []
+  #newcomers: ReadonlySet<Target> = new Set()
 
   constructor (settings: SelectionSettings) {
     this.#settings = settings
@@ -77,6 +107,23 @@ export class Selection {
   /** Whether too few targets are up, so that health is ignored. */
   get panicking (): boolean { return this.#panicking }
 
+  /** What choices are made from now, for whoever explains them. */
+  get view (): SelectionView {
+    const { policy, zone, limited, followsLoad } = this.#settings
+    return {
+      members: this.#members,
+      newcomers: this.#newcomers,
+      groups: this.#groups,
+      others: this.#others,
+      // To look is not to begin a rotation.
+      policyOfOthers: this.#rotations.get(OTHERS)?.policy ?? policy(),
+      panicking: this.#panicking,
+      zone,
+      limited,
+      followsLoad
+    }
+  }
+
   /** Whether there is nobody at all. */
   get empty (): boolean { return this.#groups.length === 0 }
 
@@ -87,6 +134,8 @@ export class Selection {
    * @returns how many are up, of how many that count
    */
   refresh (members: readonly Target[], newcomers: ReadonlySet<Target>): { readonly up: number, readonly of: number } {
+    this.#members = members
+    this.#newcomers = newcomers
     const staying = members.filter(({ standing }) => !standing.withdrawn)
     const tiers = [...tiersOf(staying, this.#settings.zone)].map(([key, targets]) => this.#tier(key, targets, newcomers))
     const up = tiers.reduce((sum, tier) => sum + tier.up.length, 0)
@@ -125,13 +174,14 @@ export class Selection {
    * @throws PolicyError
    */
   choose (choice: Choice, tried: readonly Target[], lastResort: boolean): Target | undefined {
+    if (choice.trace !== undefined) choice.trace.choosing(this.view, choice, tried, lastResort)
     const own = choice.stick === undefined || tried.length > 0 ? undefined : this.#stuckTo(choice.stick, choice.stream)
     if (own !== undefined) return own
-    const drawn = this.#draw()
+    const drawn = this.#draw(choice)
     // Less than its share is a wish: where there is nobody else, a target takes the request all the same.
     const target = this.#pickFrom(drawn, choice, tried, true) ?? this.#pickFrom(drawn, choice, tried, false)
     if (target !== undefined || !lastResort || this.#others.length === 0) return target
-    return this.#pick({ rotation: this.#rotationOf('others'), targets: this.#others, share: 0, weight: 0 }, choice, tried, false)
+    return this.#pick({ rotation: this.#rotationOf(OTHERS), targets: this.#others, share: 0, weight: 0 }, choice, tried, false)
   }
 
   /** From the group whose turn it is, or else from the others in their order. */
@@ -153,7 +203,8 @@ export class Selection {
     while (candidates.length > 0) {
       const target = rotation.policy(candidates, choice)
       if (this.#takes(target, group, choice, inTurn)) return target
-      candidates = this.#without(target, candidates, choice)
+      choice.trace?.passedOver(target)
+      candidates = without(target, candidates, choice.stream, this.#settings.limited)
     }
     return undefined
   }
@@ -161,16 +212,6 @@ export class Selection {
   #takes (target: Target, group: Group, choice: Choice, inTurn: boolean): boolean {
     if (this.#settings.limited && isFull(target, choice.stream)) return false
     return !inTurn || target.standing.whole || target.takesTurn(this.#due(group, target))
-  }
-
-  /** Who is left once a target did not take its turn, or was full. */
-  #without (target: Target, candidates: readonly Target[], { stream }: Choice): readonly Target[] {
-    const { limited } = this.#settings
-    if (limited && isFull(target, stream)) return candidates.filter(candidate => !isFull(candidate, stream))
-    const others = candidates.filter(candidate => candidate !== target && !(limited && isFull(candidate, stream)))
-    const whole = others.filter(({ standing }) => standing.whole)
-    // What one turns down is no reason to give another one more than its share.
-    return whole.length > 0 ? whole : others
   }
 
   /** What being picked is worth to a target that gets less than its share: a turn, or a part of one when it is picked too often. */
@@ -195,14 +236,17 @@ export class Selection {
   }
 
   /** The group whose turn it is by its share. */
-  #draw (): Group | undefined {
+  #draw ({ trace }: Choice): Group | undefined {
     const [first] = this.#groups
     if (first === undefined || first.share >= 1) return first
     let point = this.#settings.clock.random()
     for (const group of this.#groups) {
       point -= group.share
-      if (point < 0) return group
+      if (point >= 0) continue
+      trace?.drew(group)
+      return group
     }
+    trace?.drew(first)
     return first
   }
 
@@ -246,6 +290,9 @@ export class Selection {
   }
 }
 
+/** Under which the rotation among those of no group is kept. */
+const OTHERS = 'others'
+
 interface Tier {
   readonly key: number
   readonly up: readonly Target[]
@@ -269,7 +316,16 @@ function tiersOf (targets: readonly Target[], zone: string | undefined): Readonl
   return new Map([...tiers].sort(([a], [b]) => a - b))
 }
 
-function isFull (target: Target, stream: boolean | undefined): boolean {
+/** Who is left once a target did not take its turn, or was full. */
+export function without (target: Target, candidates: readonly Target[], stream: boolean | undefined, limited: boolean): readonly Target[] {
+  if (limited && isFull(target, stream)) return candidates.filter(candidate => !isFull(candidate, stream))
+  const others = candidates.filter(candidate => candidate !== target && !(limited && isFull(candidate, stream)))
+  const whole = others.filter(({ standing }) => standing.whole)
+  // What one turns down is no reason to give another one more than its share.
+  return whole.length > 0 ? whole : others
+}
+
+export function isFull (target: Target, stream: boolean | undefined): boolean {
   return stream === true ? target.exhausted : target.full
 }
 

@@ -33,6 +33,11 @@ export class Turns {
     this.#credit -= 1
     return true
   }
+
+  /** What `take` would say. */
+  wouldTake (share: number): boolean {
+    return share >= 1 || this.#credit + share >= 1 - ROUNDING
+  }
 }
 
 /** The most turns that are kept for a target that was not picked for a while: enough for those that chance makes it wait for. */
@@ -58,10 +63,19 @@ export class Part {
    * @returns turns, 1 at the most
    */
   take (picks: number, part: number): number {
-    const earned = Math.min(MOST_KEPT, this.#kept + (picks - this.#seen) * part)
+    const earned = this.#earned(picks, part)
     const spent = Math.min(1, earned)
     this.#seen = picks
     this.#kept = earned - spent
     return spent
+  }
+
+  /** What `take` would return. */
+  wouldTake (picks: number, part: number): number {
+    return Math.min(1, this.#earned(picks, part))
+  }
+
+  #earned (picks: number, part: number): number {
+    return Math.min(MOST_KEPT, this.#kept + (picks - this.#seen) * part)
   }
 }

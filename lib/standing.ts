@@ -127,6 +127,13 @@ export class Standing {
     return share === 1 || this.#turns.take(share * due)
   }
 
+  /** What `takesTurn` would say. */
+  wouldTakeTurn (busy: boolean, due: number): boolean {
+    if (this.#trial) return !busy
+    const { share } = this
+    return share === 1 || this.#turns.wouldTake(share * due)
+  }
+
   /** Whether it takes every request that it is picked for. */
   get whole (): boolean { return !this.#trial && (!this.#limited || this.share === 1) }
 

@@ -239,6 +239,9 @@ export class Target {
    */
   takesTurn (due: number): boolean { return this.standing.takesTurn(this.#inFlight > this.#streams, due) }
 
+  /** What `takesTurn` would say. */
+  wouldTakeTurn (due: number): boolean { return this.standing.wouldTakeTurn(this.#inFlight > this.#streams, due) }
+
   get latency (): number | undefined { return this.#latency }
 
   get health (): Health { return this.standing.health }
@@ -387,7 +390,8 @@ export class Target {
     this.#cancelGrace = undefined
   }
 
-  get #until (): number | undefined {
+  /** When its ejection ends, in ms since 1970; undefined when it is not ejected, or until it can be connected to again. */
+  get until (): number | undefined {
     const { clock } = this.#settings
     const { ejectedUntil } = this.standing
     return ejectedUntil === undefined ? undefined : Math.round(clock.wall() + ejectedUntil - clock.now())
@@ -416,7 +420,7 @@ export class Target {
       reason: this.reason,
       since: this.#since,
       cause: this.standing.cause,
-      until: this.#until,
+      until: this.until,
       ejections: this.standing.ejections,
       connections: this.#connected,
       inFlight: this.inFlight,

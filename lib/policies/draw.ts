@@ -2,6 +2,17 @@ import type { Clock } from '../clock.js'
 import { at, evenWeights } from '../policy.js'
 import type { Target } from '../target.js'
 
+/** How likely each is to be drawn. */
+export function chancesByWeight (targets: readonly Target[]): number[] {
+  const sum = targets.reduce((sum, { weight }) => sum + weight, 0)
+  return targets.map(({ weight }) => weight / sum)
+}
+
+/** The one that is drawn whatever the dice say. */
+export function loneOf (targets: readonly Target[]): Target | undefined {
+  return targets.length === 1 ? targets[0] : undefined
+}
+
 /** Draws indexes at random, each with a chance in proportion to its target's weight. */
 export interface Draw {
   one (targets: readonly Target[]): number

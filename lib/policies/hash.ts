@@ -1,4 +1,4 @@
-import { at, type Policy } from '../policy.js'
+import { at, explained, type Pick, type Policy, type PolicyExplanation } from '../policy.js'
 import type { Target } from '../target.js'
 
 /** How many keys are remembered along with their targets, a power of 2, and from how many targets on that is cheaper than to compare. */
@@ -69,7 +69,17 @@ export function hash (fallback: Policy): Policy {
     return best
   }
 
-  return (targets, pick) => {
+  function explain (targets: readonly Target[], pick: Pick): PolicyExplanation {
+    if (pick.key === undefined) {
+      const other = fallback.explain?.(targets, pick) ?? { next: undefined, because: 'is what the fallback says' }
+      return { ...other, because: `${other.because}, since the request has no key` }
+    }
+    const key = hashText(pick.key, 0x85ebca6b)
+    const scores = targets.map(target => scoreOf(target.weight, mix(key ^ seedOf(target))))
+    return { next: search(targets, key), scores, unit: 'score of the key, highest first', because: 'has the highest score for the key' }
+  }
+
+  return explained((targets, pick) => {
     if (pick.key === undefined) return fallback(targets, pick)
     const key = hashText(pick.key, 0x85ebca6b)
     if (targets !== known) {
@@ -82,7 +92,7 @@ export function hash (fallback: Policy): Policy {
     let index = recent.get(key)
     if (index < 0) recent.set(key, index = winner(key))
     return at(targets, index)
-  }
+  }, explain)
 }
 
 /** Numbers by the hashes of the keys that were asked for last. Each has two places, so that two keys do not always drive each other out. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js'
-import { at, load, type PolicyFactory } from '../policy.js'
+import { at, explained, load, type PolicyExplanation, type PolicyFactory } from '../policy.js'
 import type { LoadWatcher, Target } from '../target.js'
 import { Tournament } from './tournament.js'
 
@@ -14,7 +14,7 @@ import { Tournament } from './tournament.js'
  */
 export const leastRequests: PolicyFactory = clock => {
   const line = new Line(clock)
-  return targets => line.next(targets)
+  return explained(targets => line.next(targets), targets => line.explain(targets))
 }
 
 class Line {
@@ -45,6 +45,48 @@ class Line {
     if (best >= 0) return this.#take(best)
     this.#learn(targets)
     return this.#take(this.#order.first)
+  }
+
+  explain (targets: readonly Target[]): PolicyExplanation {
+    const next = this.#foreseen(targets)
+    const scores = targets.map(load)
+    const least = scores.reduce((a, b) => Math.min(a, b))
+    const level = scores.filter(score => score === least).length
+    return {
+      next,
+      scores,
+      unit: 'requests in flight by weight, fewest first',
+      because: level === 1 ? 'is the least busy for its weight' : `is next in turn of ${level} that are the least busy for their weight`
+    }
+  }
+
+  /** Whom `next` would pick. */
+  #foreseen (targets: readonly Target[]): Target | undefined {
+    if (targets === this.#known) return at(targets, this.#order.first)
+    const known = targets === this.#latest ? -1 : this.#firstOf(targets)
+    if (known >= 0) return at(this.#known, known)
+    let best: Target | undefined
+    let least = Infinity
+    let furthestBehind = Infinity
+    for (const target of targets) {
+      const busy = load(target)
+      const place = this.#places.get(target)
+      // A newcomer draws its place in line when it is picked from for the first time: among several, nobody knows it before.
+      if (place === undefined || (busy === least && furthestBehind === -Infinity)) {
+        if (busy > least) continue
+        best = busy < least ? target : undefined
+        least = busy
+        furthestBehind = -Infinity
+        continue
+      }
+      const pass = Math.min(place.index < 0 ? place.pass : this.#passes[place.index] ?? 0, this.#turn + 1 / target.weight)
+      if (busy < least || (busy === least && pass < furthestBehind)) {
+        best = target
+        least = busy
+        furthestBehind = pass
+      }
+    }
+    return best
   }
 
   /** @param target at `index`, whose load has changed */

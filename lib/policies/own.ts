@@ -1,5 +1,5 @@
 import { PolicyError } from '../errors.js'
-import type { Policy } from '../policy.js'
+import { explained, type Policy } from '../policy.js'
 import type { Target } from '../target.js'
 
 /**
@@ -21,7 +21,7 @@ export function ownPolicy (policy: Policy): Policy {
     return targets.includes(target)
   }
 
-  return (targets, { key, attempt }) => {
+  const own: Policy = (targets, { key, attempt }) => {
     let target: Target
     try {
       target = policy(targets, { key, attempt })
@@ -31,4 +31,25 @@ export function ownPolicy (policy: Policy): Policy {
     if (!includes(targets, target)) throw PolicyError('it returned something that is not one of the targets it was given')
     return target
   }
+  const { explain } = policy
+  if (typeof explain !== 'function') return own
+  return explained(own, (targets, { key, attempt }) => {
+    try {
+      const { next, scores, unit, chances, because } = explain(targets, { key, attempt })
+      return {
+        next: next !== undefined && targets.includes(next) ? next : undefined,
+        ...(isListFor(targets, scores) ? { scores } : undefined),
+        ...(isListFor(targets, chances) ? { chances } : undefined),
+        ...(unit === undefined ? undefined : { unit: String(unit) }),
+        because: String(because)
+      }
+    } catch {
+      // To explain is no reason for a request to fail.
+      return { next: undefined, because: 'is what the policy says, which could not explain it' }
+    }
+  })
+}
+
+function isListFor (targets: readonly Target[], list: unknown): list is readonly number[] {
+  return Array.isArray(list) && list.length === targets.length && list.every(Number.isFinite)
 }

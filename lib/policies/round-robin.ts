@@ -1,5 +1,6 @@
-import { at, evenWeights, type PolicyFactory } from '../policy.js'
+import { at, evenWeights, explained, type PolicyExplanation, type PolicyFactory } from '../policy.js'
 import type { Target } from '../target.js'
+import { chancesByWeight, loneOf } from './draw.js'
 import { SmoothTurns } from './smooth-turns.js'
 
 /** At most this many picks are thrown away at the start of a weighted rotation to begin anywhere in it. */
@@ -33,12 +34,17 @@ export const roundRobin: PolicyFactory = clock => {
     known = targets
     // For good: when a heavy target fails and the rest weigh the same, turns by place would all go to its neighbour.
     even &&= evenWeights(targets)
-    if (even) {
-      // The last target whose turn came no later than the last turn taken; -1, the end of the round, if there is none.
-      place = targets.findLastIndex(target => target.id <= lastId)
-    } else {
-      turns = new SmoothTurns(targets.map(({ weight }) => weight), i => owed.get(at(targets, i)) ?? 0)
-    }
+    if (even) place = placeIn(targets)
+    else turns = turnsOf(targets, target => owed.get(target) ?? 0)
+  }
+
+  /** The last target whose turn came no later than the last turn taken; -1, the end of the round, if there is none. */
+  function placeIn (targets: readonly Target[]): number {
+    return targets.findLastIndex(target => target.id <= lastId)
+  }
+
+  function turnsOf (targets: readonly Target[], owedTo: (target: Target) => number): SmoothTurns {
+    return new SmoothTurns(targets.map(({ weight }) => weight), i => owedTo(at(targets, i)))
   }
 
   function next (): number {
@@ -59,11 +65,33 @@ export const roundRobin: PolicyFactory = clock => {
     }
   }
 
-  return targets => {
+  function explain (targets: readonly Target[]): PolicyExplanation {
+    if (!started) {
+      return { next: loneOf(targets), chances: chancesByWeight(targets), because: targets.length === 1 ? 'is the only one' : 'is where the first round happens to begin' }
+    }
+    const because = 'is next in turn'
+    if (even && evenWeights(targets)) {
+      const first = (targets === known ? place : placeIn(targets)) + 1
+      const scores = targets.map((_, i) => (i - first + targets.length) % targets.length)
+      return { next: targets[first % targets.length], scores, unit: 'turns of others before its own, fewest first', because }
+    }
+    const order = targets === known && !even ? turns : foreseen(targets)
+    return {
+      next: targets[order.peek()], scores: targets.map((_, i) => order.owedNext(i)), unit: 'turns that it is owed by its weight, most first', because
+    }
+  }
+
+  /** The turns that another list would have. */
+  function foreseen (targets: readonly Target[]): SmoothTurns {
+    const now = new Map(even ? [] : known.map((target, i) => [target, turns.owed(i)]))
+    return turnsOf(targets, target => now.get(target) ?? owed.get(target) ?? 0)
+  }
+
+  return explained(targets => {
     if (targets !== known) learn(targets)
     if (!started) start(targets)
     const target = at(targets, next())
     lastId = target.id
     return target
-  }
+  }, explain)
 }

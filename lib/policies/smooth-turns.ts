@@ -49,17 +49,14 @@ export class SmoothTurns {
     return (this.#dueTo(index) + this.#turns * (this.#weightOf[index] ?? 0)) / this.total
   }
 
+  /** What an index is owed once it has earned its weight for the next pick, in picks: who is owed most is picked. */
+  owedNext (index: number): number {
+    return this.owed(index) + (this.#weightOf[index] ?? 0) / this.total
+  }
+
   next (): number {
     this.#turns++
-    let best = 0
-    let most = -Infinity
-    for (let i = 0; i < this.#firsts.length; i++) {
-      const due = this.#dueTo(this.#firsts[i]) + this.#turns * (this.#weights[i] ?? 0)
-      if (due > most || (due === most && (this.#firsts[i] ?? 0) < (this.#firsts[best] ?? 0))) {
-        best = i
-        most = due
-      }
-    }
+    const best = this.#bestOf(this.#turns)
     const picked = this.#firsts[best] ?? 0
     this.#due[picked] = this.#dueTo(picked) - this.total
     const order = this.#orders[best]
@@ -67,6 +64,25 @@ export class SmoothTurns {
     this.#firsts[best] = this.#members[best]?.[order?.first ?? 0] ?? 0
     if (this.#turns >= MOST_TURNS) this.#writeDown()
     return picked
+  }
+
+  /** Whom `next` would pick. */
+  peek (): number {
+    return this.#firsts[this.#bestOf(this.#turns + 1)] ?? 0
+  }
+
+  /** The weight whose first is owed most. */
+  #bestOf (turns: number): number {
+    let best = 0
+    let most = -Infinity
+    for (let i = 0; i < this.#firsts.length; i++) {
+      const due = this.#dueTo(this.#firsts[i]) + turns * (this.#weights[i] ?? 0)
+      if (due > most || (due === most && (this.#firsts[i] ?? 0) < (this.#firsts[best] ?? 0))) {
+        best = i
+        most = due
+      }
+    }
+    return best
   }
 
   #dueTo (index: number | undefined): number {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import type { Policy, PolicyFactory } from '../../lib/policy.js'
+import type { Policy, PolicyExplanation, PolicyFactory } from '../../lib/policy.js'
 import type { Target } from '../../lib/target.js'
 import { VirtualClock } from '../kit/clock.js'
 import { fits, nameOf, shares, tally, targetOf } from './sample.js'
@@ -56,12 +56,15 @@ const comingsAndGoings = stories(wholeWeight, fc.oneof(request, available, rewei
 class Stage {
   readonly targets: readonly Target[]
   /** Targets offered and target taken, pick by pick. */
-  readonly picks: Array<{ readonly offered: readonly Target[], readonly target: Target }> = []
+  readonly picks: Array<{ readonly offered: readonly Target[], readonly target: Target, readonly said: PolicyExplanation | undefined }> = []
+  readonly #explains: boolean
   readonly #policy: Policy
   readonly #settlers = new Map<Target, Array<() => void>>()
   #offered: readonly Target[]
 
-  constructor (factory: PolicyFactory, { seed, weights, steps }: Story) {
+  /** @param explains whether each pick is explained before it is made */
+  constructor (factory: PolicyFactory, { seed, weights, steps }: Story, explains = false) {
+    this.#explains = explains
     this.targets = Object.freeze(weights.map((weight, id) => targetOf(id, weight)))
     this.#policy = factory(new VirtualClock(seed))
     this.#offered = this.targets
@@ -70,8 +73,9 @@ class Stage {
 
   /** Frozen, as is everything that a policy is given here: to change it is to throw. */
   pick (offered: readonly Target[], key: string | undefined, attempt = 0): Target {
+    const said = this.#explains ? this.#policy.explain?.(offered, Object.freeze({ key, attempt })) : undefined
     const target = this.#policy(offered, Object.freeze({ key, attempt }))
-    this.picks.push({ offered, target })
+    this.picks.push({ offered, target, said })
     return target
   }
 
@@ -127,6 +131,22 @@ export function conformance (name: string, factory: PolicyFactory, { shares: tra
   t.test(`${name} makes the same picks for the same seed`, async t => {
     const picks = (story: Story): string => new Stage(factory, story).picks.map(({ target }) => nameOf(target)).join()
     holds(t, fc.property(anyStory, story => new Set([picks(story), picks(story)]).size === 1), 100)
+  })
+
+  t.test(`${name} picks whom it has said that it would, and to say so changes nothing`, async t => {
+    let foreseen = 0
+    holds(t, fc.property(anyStory, story => {
+      const { picks } = new Stage(factory, story, true)
+      const without = new Stage(factory, story).picks.map(({ target }) => nameOf(target)).join()
+      return without === picks.map(({ target }) => nameOf(target)).join() && picks.every(({ offered, target, said }) => {
+        if (said === undefined) return false
+        const { next, scores, chances } = said
+        if (next !== undefined) foreseen++
+        return (next === undefined || next === target) && (scores === undefined || (scores.length === offered.length && scores.every(Number.isFinite))) &&
+          (chances === undefined || (chances.length === offered.length && Math.abs(chances.reduce((a, b) => a + b) - 1) < 1e-9 && (chances[offered.indexOf(target)] ?? 0) > 0))
+      })
+    }), 500)
+    t.ok(foreseen > 100, `${foreseen} were foreseen`)
   })
 
   if (trait === 'none') return
