@@ -48,11 +48,15 @@ import Fastify from 'fastify'
 import openTelemetry from 'fastify-balancer/opentelemetry'
 const error = await Fastify().register(openTelemetry).then(() => undefined, error => error)
 if (!/npm install @opentelemetry\\/api/.test(error?.message)) throw new Error('not refused: ' + error)
+const { prometheus } = await import('fastify-balancer/prometheus')
+const missing = await Fastify().register(prometheus).then(() => undefined, error => error)
+if (!/npm install prom-client/.test(missing?.message)) throw new Error('not refused: ' + missing)
 `
 
 const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import openTelemetry, { type OpenTelemetryOptions } from 'fastify-balancer/opentelemetry'
+import { prometheus, type PrometheusOptions } from 'fastify-balancer/prometheus'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
 import { kubernetes, type KubernetesOptions } from 'fastify-balancer/kubernetes'
 import { dns, type Discovery } from 'fastify-balancer/discovery'
@@ -79,6 +83,8 @@ const options: BalancerOptions = {
 const app = Fastify()
 const spans: OpenTelemetryOptions = { meter: false }
 await app.register(openTelemetry, spans)
+const metrics: PrometheusOptions = { route: false }
+await app.register(prometheus, metrics)
 await app.register(balancer, options)
 await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:3004'] })
 const pool: Pool | undefined = app.upstreams['orders']
@@ -111,13 +117,13 @@ try {
       `@types/node@${devDependencies['@types/node']}`], directory)
     writeFileSync(join(directory, 'lean.mjs'), LEAN)
     runSilently('lean.mjs')
-    run('npm', ['install', '--no-audit', '--no-fund', `@opentelemetry/api@${devDependencies['@opentelemetry/api']}`], directory)
+    run('npm', ['install', '--no-audit', '--no-fund', `@opentelemetry/api@${devDependencies['@opentelemetry/api']}`, `prom-client@${devDependencies['prom-client']}`], directory)
     const copies = readdirSync(join(directory, 'node_modules'), { recursive: true }).map(String).filter(name => /(^|[\\/])undici[\\/]package\.json$/.test(name))
     if (copies.length !== 1) throw new Error(`copies of undici: ${copies.join(', ')}`)
   })
 
   step(`import, on Node ${process.version}`, () => {
-    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport { dns, file } from 'fastify-balancer/discovery'\nimport openTelemetry from 'fastify-balancer/opentelemetry'\n${USE}\nawait Fastify().register(openTelemetry).ready()\nif (typeof Pool !== 'function') throw new Error('no Pool')\nfor (const source of [dns({ name: 'a.test' }), file({ path: 'a.yaml' })]) if (typeof source !== 'function') throw new Error('no source')`)
+    writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport { dns, file } from 'fastify-balancer/discovery'\nimport openTelemetry from 'fastify-balancer/opentelemetry'\nimport { prometheus } from 'fastify-balancer/prometheus'\n${USE}\nawait Fastify().register(openTelemetry).register(prometheus).ready()\nif (typeof Pool !== 'function') throw new Error('no Pool')\nfor (const source of [dns({ name: 'a.test' }), file({ path: 'a.yaml' })]) if (typeof source !== 'function') throw new Error('no source')`)
     runSilently('import.mjs')
   })
   step(`require, on Node ${process.version}`, () => {

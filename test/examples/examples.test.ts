@@ -100,6 +100,28 @@ example('in-an-existing-app.js', 'the hooks of the app and of the route apply to
   ])
 })
 
+example('explain.js', 'the steps of a decision, and who would be next', (t, lines) => {
+  t.same(lines, [
+    'picked a: it is the first in the order of the configuration',
+    'attempt 1: unsent',
+    'decided: move_on',
+    'picked b: it is the first in the order of the configuration',
+    'attempt 2: answered',
+    'decided: pass_on',
+    'Now b would be picked: it is the first in the order of the configuration. Left out: a, draining.'
+  ])
+})
+
+example('prometheus.js', 'counters of a pool and its targets', (t, lines) => {
+  t.same(lines, [
+    'fastify_balancer_requests_total{pool="users",code="answered_elsewhere",status="2xx"} 3',
+    'fastify_balancer_retries_total{pool="users"} 3',
+    'fastify_balancer_answered_elsewhere_total{pool="users"} 3',
+    'fastify_balancer_target_attempts_total{pool="users",target="http://refusing",outcome="unsent"} 3',
+    'fastify_balancer_target_attempts_total{pool="users",target="http://well",outcome="answered"} 3'
+  ])
+})
+
 example('aggregation.js', 'the answers of two pools are one', (t, lines) => {
   t.same(lines, ['{"id":"42","name":"Ada","orders":[{"user":"42","item":"tea"}]}'])
 })

@@ -72,3 +72,22 @@ t.test('gateways that start together do not all begin with the same target', asy
   const firsts = Array.from({ length: 10_000 }, () => nameOf(pickOf(p2c(clock), targets)))
   t.ok(fits(tally(firsts, targets), shares([1, 1, 1, 1])), tally(firsts, targets).join(' : '))
 })
+
+t.test('the chances that it tells are those of every pair that may be drawn', async t => {
+  for (const [weights, busy] of [[[1, 1, 1], [0, 0, 0]], [[1, 1, 1, 1], [2, 0, 1, 1]], [[5, 1, 2, 1], [1, 0, 3, 3]], [[1, 3], [1, 0]]] as const) {
+    const targets = targetsOf(...weights)
+    targets.forEach((target, i) => { for (let n = 0; n < (busy[i] ?? 0); n++) target.begin() })
+    const total = targets.reduce((sum, { weight }) => sum + weight, 0)
+    const expected = targets.map(() => 0)
+    targets.forEach((first, i) => {
+      targets.forEach((second, j) => {
+        if (i === j) return
+        const picked = load(second) < load(first) ? j : i
+        expected[picked] = (expected[picked] ?? 0) + first.weight / total * second.weight / (total - first.weight)
+      })
+    })
+    const { chances = [] } = p2c(new VirtualClock()).explain?.(targets, { key: undefined, attempt: 0 }) ?? {}
+    t.equal(chances.length, expected.length)
+    expected.forEach((chance, i) => { t.ok(Math.abs(chance - (chances[i] ?? 0)) < 1e-9, `${chances[i]} is ${chance}`) })
+  }
+})
