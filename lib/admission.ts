@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js'
+import { poolCounters, type PoolCounters } from './counters.js'
 import { QueueFullError, QueueTimeoutError, TooManyStreamsError } from './errors.js'
 import { Queue, type QueueSettings } from './queue.js'
 
@@ -32,15 +33,17 @@ export class Admission {
   readonly #queue: Queue
   /** Whether any target can take one more. */
   readonly #hasRoom: () => boolean
+  readonly #counters: PoolCounters
   readonly #waiting = new Map<Entrant, Waiting>()
   #inFlight = 0
   #streams = 0
   #scheduled = false
 
-  constructor (clock: Clock, settings: AdmissionSettings, hasRoom: () => boolean) {
+  constructor (clock: Clock, settings: AdmissionSettings, hasRoom: () => boolean, counters = poolCounters()) {
     this.#settings = settings
     this.#queue = new Queue(clock, settings.queue)
     this.#hasRoom = hasRoom
+    this.#counters = counters
   }
 
   /** Requests let in that have not ended, without streams. */
@@ -63,6 +66,7 @@ export class Admission {
     const { streams } = this.#settings
     if (stream) {
       if (streams > 0 && this.#streams >= streams) {
+        this.#counters.tooManyStreams++
         entrant.turnedAway(TooManyStreamsError())
         return
       }
@@ -72,9 +76,11 @@ export class Admission {
       this.#inFlight++
       entrant.admitted()
     } else {
-      const waiting = new Waiting(entrant, this.#waiting)
+      const waiting = new Waiting(entrant, this.#waiting, this.#counters)
       this.#waiting.set(entrant, waiting)
       this.#queue.enter(waiting)
+      // Not those that were refused at once.
+      if (this.#waiting.has(entrant)) this.#counters.queued++
     }
   }
 
@@ -143,8 +149,10 @@ class Waiting {
   readonly importance: number
   readonly #entrant: Entrant
   readonly #all: Map<Entrant, Waiting>
+  readonly #counters: PoolCounters
 
-  constructor (entrant: Entrant, all: Map<Entrant, Waiting>) {
+  constructor (entrant: Entrant, all: Map<Entrant, Waiting>, counters: PoolCounters) {
+    this.#counters = counters
     this.importance = entrant.importance
     this.#entrant = entrant
     this.#all = all
@@ -157,6 +165,8 @@ class Waiting {
 
   refuse (reason: 'full' | 'timeout'): void {
     this.#all.delete(this.#entrant)
+    if (reason === 'full') this.#counters.queueFull++
+    else this.#counters.queueTimeout++
     this.#entrant.turnedAway(reason === 'full' ? QueueFullError() : QueueTimeoutError())
   }
 }

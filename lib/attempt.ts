@@ -4,7 +4,8 @@ import { contentLength, hasUnknownCoding, isEventStream, rawValue } from './head
 import { isRefused } from './errors.js'
 import type { Carried, Connection } from './connection.js'
 import type { Handler, Trailers } from './handler.js'
-import type { AttemptRecord, Outcome } from './outcome.js'
+import type { AttemptStart } from './events.js'
+import type { AttemptRecord, Outcome, Why } from './outcome.js'
 import { noTimer, type Clock } from './clock.js'
 import { Expiring, type Expiries } from './expiry.js'
 import { retryAfter } from './retry-after.js'
@@ -46,6 +47,8 @@ export interface AttemptOwner {
   readonly handler: Handler
   /** The lines of `request.attempts`; an attempt adds its own as soon as there is something to say. */
   readonly attempts: AttemptRecord[]
+  /** When the request came, by the clock. */
+  readonly begun: number
   /** The head of a final answer has come. */
   heard (attempt: Attempt, answer: Answered): void
   /** An answer is ready to be passed on, whole or from its headers on: true takes it, false gives it up. */
@@ -76,10 +79,17 @@ export class Attempt extends Expiring implements Handler, Carried {
   readonly era: number
   /** Set by the connection that is to send it. */
   connection: Connection | undefined
+  /** 1 for the first one of its exchange. */
+  readonly number: number
+  readonly why: Why
+  /** What observers were told when it began, while it is under way; undefined when there are none. */
+  start: AttemptStart | undefined = undefined
   #owner: AttemptOwner
   readonly #settings: AttemptSettings
   readonly #settleTarget: (outcome: Outcome) => void
   readonly #started: number
+  /** When it was written to a connection; -1 before. */
+  #sentAt = -1
   #record: { -readonly [Key in keyof AttemptRecord]: AttemptRecord[Key] } | undefined
   #state: 'unsent' | 'sent' | 'answered' | 'settled' = 'unsent'
   #abort: ((reason?: Error) => void) | undefined
@@ -101,8 +111,10 @@ export class Attempt extends Expiring implements Handler, Carried {
   /** The reader has asked to wait, and is to blame for the silence. */
   #paused = false
 
-  constructor (target: Target, owner: AttemptOwner, settings: AttemptSettings) {
+  constructor (target: Target, owner: AttemptOwner, settings: AttemptSettings, number: number, why: Why) {
     super()
+    this.number = number
+    this.why = why
     this.target = target
     this.era = target.standing.era
     this.#owner = owner
@@ -118,6 +130,9 @@ export class Attempt extends Expiring implements Handler, Carried {
   /** Whether a final answer has begun to come. */
   get answered (): boolean { return this.#answer !== undefined }
 
+  /** Of its final answer; undefined while there is none. */
+  get status (): number | undefined { return this.#answer?.status }
+
   /** Milliseconds since the pick of its target. */
   get age (): number { return this.#settings.clock.now() - this.#started }
 
@@ -132,6 +147,7 @@ export class Attempt extends Expiring implements Handler, Carried {
     if (this.#state === 'settled') throw new Error('given up before it was sent')
     this.#abort = abort
     this.#state = 'sent'
+    this.#sentAt = this.#settings.clock.now()
     this.connection?.begin()
   }
 
@@ -373,7 +389,8 @@ export class Attempt extends Expiring implements Handler, Carried {
   #note (outcome: Outcome): void {
     const ms = outcome.kind === 'answered' ? outcome.latency : this.#settings.clock.now() - this.#started
     if (this.#record === undefined) {
-      this.#record = { target: this.target.url, outcome: outcome.kind, ms }
+      this.#record = { target: this.target.url, why: this.why, outcome: outcome.kind, ms, startedAt: this.#started - this.#owner.begun }
+      if (this.#sentAt !== -1) this.#record.sentAfter = this.#sentAt - this.#started
       this.#owner.attempts.push(this.#record)
     }
     this.#record.outcome = outcome.kind
@@ -388,12 +405,14 @@ export class Attempt extends Expiring implements Handler, Carried {
     this.inTime()
     this.#endStream()
     this.#note(outcome)
+    if (this.#record !== undefined) this.#record.endedAfter = this.age
     this.#settleTarget(outcome)
     const owner = this.#owner
     // undici holds on to its handlers for longer than it calls them: they must not keep all else of a request from being collected.
     this.#owner = NOBODY
     this.#held = this.#first = this.#more = undefined
     owner.settled(this, outcome)
+    this.start = undefined
   }
 }
 
@@ -402,6 +421,7 @@ const NOBODY: AttemptOwner = {
   method: '',
   handler: { onConnect () {}, onHeaders: () => true, onData: () => true, onComplete () {}, onError () {} },
   attempts: [],
+  begun: 0,
   heard () {},
   accept: () => false,
   becameStream () {},

@@ -6,12 +6,14 @@ import { requestBody, type RequestBody } from './body.js'
 import type { RetryBudget } from './budget.js'
 import { Link } from './chain.js'
 import { noTimer, type Clock } from './clock.js'
+import type { PoolCounters } from './counters.js'
 import { formatDeadline } from './deadline.js'
 import { DeadlineError, NoTargetError, toGatewayError, TooManyStreamsError } from './errors.js'
+import { reasonOf, withoutQuery, type EndListener, type ExchangeEnd, type ReasonCode } from './events.js'
 import type { Handler } from './handler.js'
 import { flatHeaders, hasHeader, headerValue, withHeader, type RequestHeaders } from './headers.js'
 import type { Hedge } from './hedge.js'
-import type { AttemptRecord, Outcome } from './outcome.js'
+import type { AttemptRecord, Outcome, Why } from './outcome.js'
 import { backoff, type Retry, type Sent } from './retry.js'
 import type { Choice, Selection } from './selection.js'
 import type { Send, Target } from './target.js'
@@ -30,6 +32,10 @@ export interface ExchangeOptions extends Dispatcher.DispatchOptions {
   readonly stick?: Belonging | undefined
   /** Tells each target how much time is left, in a field of this name and the notation of `like`. */
   readonly tellDeadline?: { readonly name: string, readonly like: string } | undefined
+  /** The FastifyRequest that is forwarded, for observers. */
+  readonly request?: unknown
+  /** Told how it ended, before the handler is. */
+  readonly listener?: EndListener | undefined
 }
 
 export interface RetrySettings {
@@ -56,10 +62,13 @@ export interface ExchangeSettings extends AttemptSettings {
   readonly hedge: Hedge | undefined
   readonly selection: Pick<Selection, 'choose' | 'hasUntried'>
   readonly admission: Pick<Admission, 'enter' | 'giveUp' | 'leave' | 'becomesStream'>
+  readonly counters: PoolCounters
+  /** An attempt begins. Returns header fields to set on it; undefined for none. */
+  attempted (attempt: Attempt, exchange: Exchange): Readonly<Record<string, string>> | undefined
   heard (target: Target, answer: Answered): void
   settled (attempt: Attempt, outcome: Outcome): void
-  /** The exchange is over. */
-  ended (exchange: Exchange): void
+  /** The exchange is over, and `error` says why when it has not been answered to the end. */
+  ended (exchange: Exchange, error: Error | undefined): void
 }
 
 /**
@@ -73,6 +82,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   readonly handler: Handler
   readonly attempts: AttemptRecord[]
   readonly importance: number
+  readonly begun: number
   readonly #settings: ExchangeSettings
   readonly #options: ExchangeOptions
   readonly #headers: RequestHeaders
@@ -87,6 +97,15 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   #endless = false
   /** Has a place that is to be given back. */
   #admitted = false
+  /** When it was let in after it had waited; -1 when it has not waited, and until then. */
+  #admittedAt = -1
+  #queued = false
+  /** Attempts begun. */
+  #sends = 0
+  /** Why the next one is made. */
+  #why: Why = 'first'
+  /** Given up by whoever asked. */
+  #left = false
   readonly #tried: Target[] = []
   /** Under way, and asked before the other one. */
   #first: Attempt | undefined
@@ -112,6 +131,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     const { headersTimeout, bodyTimeout } = options
     this.method = options.method
     this.handler = handler
+    this.begun = settings.clock.now()
     this.attempts = options.attempts ?? []
     this.importance = options.importance ?? 0
     this.#settings = settings
@@ -121,8 +141,17 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       ? { ...attemptSettings(settings), headers: headersTimeout ?? settings.headers, idle: bodyTimeout ?? settings.idle }
       : settings
     this.#stream = options.upgrade !== undefined && options.upgrade !== null ? true : acceptsEvents(this.#headers)
-    this.#body = requestBody(options.body, settings.retry.replayBytes, error => { this.abort(error) })
+    this.#body = requestBody(options.body, settings.retry.replayBytes, error => { this.#leave(error) })
   }
+
+  /** The FastifyRequest that is forwarded, if it is one. */
+  get request (): unknown { return this.#options.request }
+
+  /** Who wants to know how it ended. */
+  get listener (): EndListener | undefined { return this.#options.listener }
+
+  /** What is asked for, without the query. */
+  get path (): string { return withoutQuery(this.#options.path) }
 
   /** Looked for only when somebody asks: most requests end well. */
   get idempotencyKey (): boolean { return hasHeader(this.#headers, 'idempotency-key') }
@@ -148,9 +177,10 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   isFrom (target: Target): boolean { return this.#winner?.target === target }
 
   start (): void {
-    const { clock, retry, admission, total } = this.#settings
+    const { clock, counters, retry, admission, total } = this.#settings
+    counters.requests++
     try {
-      this.handler.onConnect(error => { this.abort(error) })
+      this.handler.onConnect(error => { this.#leave(error) })
     } catch (error) {
       this.#fail(error as Error)
       return
@@ -158,15 +188,17 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#isOver()) return
     const time = this.#options.timeout ?? total
     if (time > 0) {
-      this.#deadline = clock.now() + time
+      this.#deadline = this.begun + time
       this.#cancelDeadline = clock.after(time, () => { this.abort(DeadlineError()) })
     }
     retry.budget?.deposit()
     admission.enter(this, this.#stream)
+    if (this.#phase === 'waiting') this.#queued = true
   }
 
   admitted (): void {
     this.#admitted = true
+    if (this.#queued) this.#admittedAt = this.#settings.clock.now()
     this.#phase = 'deciding'
     this.#next(undefined)
     this.#armHedge()
@@ -184,13 +216,43 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     this.handler.onError(error)
   }
 
+  /** Whoever asked has gone. */
+  #leave (reason?: Error): void {
+    this.#left = true
+    this.abort(reason)
+  }
+
   /** Ends the stream that is being passed on in good order, as if the target had. */
   finish (): void {
     if (!this.endless || this.upgraded) return
-    const winner = this.#winner
-    this.#end(undefined)
-    winner?.cancel(new Error('the stream was ended by the gateway'))
+    this.#end(undefined, new Error('the stream was ended by the gateway'))
     this.handler.onComplete([])
+  }
+
+  /** What is told of it when it is over. */
+  summary (pool: string, error: Error | undefined): ExchangeEnd {
+    const { begun } = this
+    const ms = this.#settings.clock.now() - begun
+    const winner = this.#winner
+    const code: ReasonCode = error === undefined ? (this.#savedBy(winner) ? 'answered_elsewhere' : 'answered') : this.#left ? 'client_gone' : reasonOf(error)
+    return {
+      pool,
+      request: this.request,
+      method: this.method,
+      path: this.path,
+      status: code === 'client_gone' ? 499 : winner?.status ?? (error as { statusCode?: number } | undefined)?.statusCode,
+      code,
+      error,
+      ms,
+      waited: this.#admittedAt !== -1 ? this.#admittedAt - begun : this.#queued ? ms : 0,
+      target: winner?.target.url,
+      attempts: this.attempts
+    }
+  }
+
+  /** Whether the request would have gone wrong without its further attempts. */
+  #savedBy (winner: Attempt | undefined): boolean {
+    return winner?.status !== undefined && winner.number > 1 && winner.status < 500
   }
 
   heard (attempt: Attempt, answer: Answered): void {
@@ -205,6 +267,9 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     if (this.#decideToMoveOn(attempt.target, answer) || this.#isOver()) return false
     this.#phase = 'passing'
     this.#winner = attempt
+    const { counters } = this.#settings
+    if (this.#savedBy(attempt)) counters.answeredElsewhere++
+    if (attempt.why === 'hedge') counters.hedgesWon++
     this.#cancelHedge()
     const first = this.#first
     const other = first === attempt ? this.#second : first
@@ -261,7 +326,7 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
 
   /** Whether a further attempt is made after `outcome`. It is paid for here, and has to be made when the answer is yes. */
   #decideToMoveOn (target: Target, outcome: Outcome): boolean {
-    const { clock, retry, selection } = this.#settings
+    const { clock, counters, retry, selection } = this.#settings
     const stale = outcome.kind === 'failed' && outcome.stale === true
     // A stale connection has reached nobody, and is no attempt that a target should have answered.
     const used = stale ? this.#staleMoves >= STALE_LIMIT || retry.max === 0 : this.#moves >= retry.max
@@ -276,13 +341,22 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     }
     if (clock.now() + delay >= this.#deadline) return false
     // What was never sent, or reached nobody, is no more load for anyone than a request that is sent once.
-    if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) return false
+    if (outcome.kind !== 'unsent' && !stale && retry.budget?.withdraw() === false) {
+      counters.budgetRefused++
+      return false
+    }
     if (again) {
       if (!stale) this.#askedAgain = true
       this.#tried.splice(this.#tried.indexOf(target), 1)
     }
-    if (stale) this.#staleMoves++
-    else this.#moves++
+    if (stale) {
+      this.#staleMoves++
+      counters.stale++
+    } else {
+      this.#moves++
+      counters.retries++
+    }
+    this.#why = stale ? 'stale' : again ? 'spare' : 'retry'
     this.#delay = delay
     return true
   }
@@ -302,22 +376,29 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       this.#fail(error as Error)
       return
     }
-    if (target !== undefined) this.#send(target)
+    if (target !== undefined) this.#send(target, this.#why)
     // The last target left while a further attempt was being prepared.
     else if (before !== undefined) this.#fail(before.kind === 'answered' ? NoTargetError() : toGatewayError(before))
     // Requests are let in when there is room; a stream has not been made to wait for a connection.
-    else this.#fail(this.#stream ? TooManyStreamsError() : NoTargetError())
+    else this.#refuse()
+  }
+
+  #refuse (): void {
+    const { counters } = this.#settings
+    if (this.#stream) counters.tooManyStreams++
+    else counters.noTarget++
+    this.#fail(this.#stream ? TooManyStreamsError() : NoTargetError())
   }
 
   #choose (lastResort: boolean): Target | undefined {
     return this.#settings.selection.choose(this, this.#tried, lastResort)
   }
 
-  #send (target: Target): void {
+  #send (target: Target, why: Why): void {
     const { tellDeadline } = this.#options
     this.#tried.push(target)
     if (this.#distrustsIdle) target.dropIdle()
-    const attempt = new Attempt(target, this, this.#attemptSettings)
+    const attempt = new Attempt(target, this, this.#attemptSettings, ++this.#sends, why)
     if (this.#first === undefined) this.#first = attempt
     else this.#second = attempt
     let headers = this.#headers
@@ -325,6 +406,8 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
       const left = formatDeadline(Math.max(1, this.#deadline - this.#settings.clock.now()), tellDeadline.like)
       headers = withHeader(headers, tellDeadline.name, left)
     }
+    const fields = this.#settings.attempted(attempt, this)
+    if (fields !== undefined) for (const name of Object.keys(fields)) headers = withHeader(headers, name, fields[name] ?? '')
     target.dispatch(sendOptions(this.#options, headers, this.#body.open() as Send['body']), attempt)
   }
 
@@ -338,12 +421,18 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
   }
 
   #hedge (): void {
-    const { retry, selection } = this.#settings
+    const { counters, retry, selection } = this.#settings
     if (this.#phase !== 'deciding' || this.#first === undefined || this.#second !== undefined || this.#first.answered) return
-    if (!this.#body.complete || !selection.hasUntried(this.#tried, false, false) || retry.budget?.withdraw() === false) return
+    if (!this.#body.complete || !selection.hasUntried(this.#tried, false, false)) return
+    if (retry.budget?.withdraw() === false) {
+      counters.budgetRefused++
+      return
+    }
     try {
       const target = this.#choose(false)
-      if (target !== undefined) this.#send(target)
+      if (target === undefined) return
+      counters.hedges++
+      this.#send(target, 'hedge')
     } catch {
       // The policy has failed. The attempt under way may still be answered.
     }
@@ -356,22 +445,25 @@ export class Exchange extends Link implements AttemptOwner, Sent, Entrant, Choic
     this.handler.onError(error)
   }
 
-  /** @param error why what is under way is given up */
-  #end (error: Error | undefined): void {
+  /**
+   * @param error why it has not been answered to the end; undefined when it has
+   * @param reason why what is under way is given up
+   */
+  #end (error: Error | undefined, reason = error): void {
     this.#phase = 'over'
     this.#cancelDeadline()
     this.#cancelRetry()
     this.#cancelHedge()
-    if (error !== undefined) {
+    if (reason !== undefined) {
       const second = this.#second
-      this.#first?.cancel(error)
-      second?.cancel(error)
+      this.#first?.cancel(reason)
+      second?.cancel(reason)
     }
     this.#body.release()
     const { admission } = this.#settings
     if (this.#admitted) admission.leave(this.#stream)
     else admission.giveUp(this)
-    this.#settings.ended(this)
+    this.#settings.ended(this, error)
   }
 }
 

@@ -189,7 +189,9 @@ export class Forwarding implements Handler {
       tellDeadline: this.#deadline !== undefined && deadline?.send === true ? { name: deadline.header, like: this.#deadline.text } : undefined,
       upgrade: this.#upgrade === undefined ? undefined : 'websocket',
       headersTimeout,
-      bodyTimeout
+      bodyTimeout,
+      request: this.#request,
+      listener: undefined
     } as ExchangeOptions, this)
     this.#upgrade?.watch()
   }

@@ -1,13 +1,17 @@
+import type { AttemptStart, ExchangeEnd } from './events.js'
 import type { Health, Outcome } from './outcome.js'
 import type { Target } from './target.js'
 
 /**
  * Is told what happens in a pool. Calls are synchronous and on the hot path: count, and leave the rest for later.
- * An observer that throws is reported to the log and changes nothing.
+ * An observer that throws is reported to the log and changes nothing. Which of the functions there are is looked at once, when
+ * it is given to the pool: what nobody wants costs nothing.
  */
 export interface Observer {
+  /** An attempt begins. May return header fields to set on it, names in lower case: the context of a trace. */
+  attempted? (target: Target, attempt: AttemptStart): Readonly<Record<string, string>> | undefined | void
   /** An attempt ended. Called once per attempt. */
-  settled? (target: Target, outcome: Outcome): void
+  settled? (target: Target, outcome: Outcome, attempt: AttemptStart): void
   /** A target's health is no longer `was`. */
   healthChanged? (target: Target, was: Health, reason: string): void
   /** A target has joined the pool of that name after it was made. */
@@ -16,4 +20,6 @@ export interface Observer {
   left? (target: Target, pool: string): void
   /** Discovery has begun to fail, or fails for another reason: the pool keeps the last list. Undefined: it works again. */
   discoveryChanged? (pool: string, failure: string | undefined): void
+  /** A request is over. Called once per request of the pool, after its last attempt has settled. */
+  ended? (exchange: ExchangeEnd): void
 }

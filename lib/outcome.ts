@@ -37,10 +37,17 @@ export type Outcome =
 /** A target's state. `trial` lets one request at a time through after an ejection. */
 export type Health = 'up' | 'down' | 'trial' | 'draining'
 
+/**
+ * Why an attempt was made: it is the first one of its request; another target is asked after a failure; another one is asked as well,
+ * as a hedge; the connection was found closed; the same target is asked again after its `Retry-After`.
+ */
+export type Why = 'first' | 'retry' | 'hedge' | 'stale' | 'spare'
+
 /** One line of `request.attempts`. */
 export interface AttemptRecord {
   /** URL of the target, as configured. */
   readonly target: string
+  readonly why: Why
   readonly outcome: Outcome['kind']
   /** Status of the target's answer, when there was one. */
   readonly status?: number
@@ -48,6 +55,12 @@ export interface AttemptRecord {
   readonly error?: Error
   /** Milliseconds from the pick to the final response headers, or to the failure. */
   readonly ms: number
+  /** Milliseconds from the request to the pick. */
+  readonly startedAt: number
+  /** Milliseconds from the pick until the request was written to a connection; undefined when it never was. */
+  readonly sentAfter?: number
+  /** Milliseconds from the pick to the end of the answer, or to the failure; undefined while it goes on. */
+  readonly endedAfter?: number
 }
 
 /** Whether an outcome counts against its target. A client's departure never does, nor does a 4xx answer or a stale connection. */

@@ -163,7 +163,7 @@ export const slowStartProperties = {
   window: someMilliseconds, minimum: { ...aboveZero, maximum: 1 }, aggression: aboveZero
 } satisfies Record<keyof SlowStartOptions, object>
 
-const OBSERVED: ReadonlyArray<keyof Observer> = ['settled', 'healthChanged', 'joined', 'left', 'discoveryChanged']
+const OBSERVED: ReadonlyArray<keyof Observer> = ['attempted', 'settled', 'healthChanged', 'ended', 'joined', 'left', 'discoveryChanged']
 
 const targetText = { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://' }
 

@@ -56,6 +56,7 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
     name,
     options,
     keyOf: typeof policy === 'object' ? unchanged('policy')?.keyOf ?? keyReader(policy.key) : undefined,
+    policy: policyName(policy),
     targets,
     discovery: discovery === undefined ? undefined : unchanged('discovery')?.discovery ?? { source: discovery, timeout: discoveryTimeout },
     selection: { policy: unchanged('policy')?.selection.policy ?? (() => makePolicy(policy, clock)), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
@@ -139,6 +140,11 @@ function makePolicy (option: PolicyOption, clock: Clock): Policy {
   if (typeof option === 'function') return ownPolicy(option)
   if (typeof option === 'string') return POLICIES[option](clock)
   return hash(POLICIES[option.fallback ?? 'random'](clock))
+}
+
+function policyName (option: PolicyOption): string {
+  if (typeof option === 'function') return 'own'
+  return typeof option === 'string' ? option : option.name
 }
 
 /** Nobody knows what a function goes by; the one that most people write goes by load. */

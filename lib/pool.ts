@@ -4,21 +4,25 @@ import type { Affinity } from './affinity.js'
 import type { Answered, Attempt } from './attempt.js'
 import { Chain } from './chain.js'
 import type { Clock } from './clock.js'
+import { poolCounters, type PoolCounters } from './counters.js'
 import { Discoverer, type DiscoveryState } from './discoverer.js'
 import type { Discovery, ListedTarget } from './discovery.js'
 import { BadOptionError, NoTargetError, PoolClosedError, show } from './errors.js'
+import { reasonOf, withoutQuery } from './events.js'
 import { Expiries } from './expiry.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from './exchange.js'
-import { callbackHandler } from './handler.js'
+import { callbackHandler, type Handler } from './handler.js'
 import { DrainAsked, Prober, type ProberSettings } from './health/active.js'
 import { Drains } from './health/drains.js'
 import { Ejector, type BreakerSettings, type EjectorSettings } from './health/ejector.js'
 import type { Hedge } from './hedge.js'
 import type { KeyReader } from './key.js'
 import type { Observer } from './observer.js'
+import { Observers } from './observers.js'
 import { LONGEST_TIMER } from './option-types.js'
 import type { Health, Outcome } from './outcome.js'
 import type { PoolOptions } from './pool-options.js'
+import { printable } from './printable.js'
 import { Selection, type SelectionSettings } from './selection.js'
 import { Target, type TargetSettings, type TargetSnapshot, type Timeouts } from './target.js'
 import { targetConfig, targetUrl, type CompleteTarget, type TargetConfig } from './target-config.js'
@@ -41,6 +45,8 @@ export interface PoolSettings extends TargetSettings {
   readonly options: PoolOptions
   /** Finds what the policy goes by; undefined for one that goes by nothing in a request. */
   readonly keyOf: KeyReader | undefined
+  /** Name of the policy, `own` for a function of the user's. */
+  readonly policy: string
   readonly targets: readonly CompleteTarget[]
   /** Who says which targets there are, and for how many milliseconds a start waits for that; undefined when nobody does. */
   readonly discovery: { readonly source: Discovery, readonly timeout: number } | undefined
@@ -62,6 +68,26 @@ export interface PoolSettings extends TargetSettings {
   readonly clock: Clock
 }
 
+/** A pool as seen from outside: a copy, nothing in it changes later. */
+export interface PoolSnapshot {
+  readonly name: string
+  /** Name of the policy; `own` for a function of the user's. */
+  readonly policy: string
+  /** Whether too few targets are up, so that health is ignored. */
+  readonly panicking: boolean
+  /** What is under way: requests, streams (counted apart), and requests in line. */
+  readonly load: { readonly inFlight: number, readonly streams: number, readonly waiting: number }
+  /** How much of it there may be; 0 is no limit, but for the queue, which with 0 there is none of. */
+  readonly limits: { readonly inFlight: number, readonly queue: number, readonly streams: number }
+  /** Retries that could be made now; undefined without a budget. */
+  readonly budgetLeft: number | undefined
+  readonly counters: Readonly<PoolCounters>
+  /** How discovery is doing; undefined for a pool that has none. */
+  readonly discovery: DiscoveryState | undefined
+  /** In joining order. */
+  readonly targets: readonly TargetSnapshot[]
+}
+
 /** undici's options for a request, and what the pool's policy goes by. */
 export type PoolRequestOptions<Opaque = null> = Dispatcher.RequestOptions<Opaque> & Pick<ExchangeOptions, 'key' | 'attempts' | 'timeout' | 'importance'>
 
@@ -81,6 +107,8 @@ export interface Pool {
 export class Pool extends Dispatcher {
   readonly name: string
   #settings: PoolSettings
+  readonly #counters = poolCounters()
+  readonly #observers: Observers
   #exchanges: ExchangeSettings
   readonly #selection: Selection
   readonly #admission: Admission
@@ -113,8 +141,11 @@ export class Pool extends Dispatcher {
     this.name = settings.name
     this.#settings = settings
     const { clock, timeouts } = settings
+    this.#observers = new Observers(settings.name, settings.observers, error => {
+      settings.log.error({ pool: settings.name, err: error }, 'an observer failed')
+    })
     this.#selection = new Selection(selectionSettings(settings))
-    this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom())
+    this.#admission = new Admission(clock, settings.admission, () => this.#selection.hasRoom(), this.#counters)
     this.#drains = new Drains(clock, (target, change, reason) => { this.#change(target, change, reason) })
     if (settings.breaker !== undefined) this.#ejector = new Ejector(this.#ejectorSettings(settings.breaker))
     if (settings.discovery !== undefined) this.#discoverer = this.#makeDiscoverer(settings.discovery)
@@ -149,6 +180,7 @@ export class Pool extends Dispatcher {
     this.#settings = settings
     this.#selection.reconfigure(selectionSettings(settings))
     this.#admission.reconfigure(settings.admission)
+    this.#observers.replace(settings.observers)
     this.#expiries.keep([timeouts.headers, timeouts.idle])
     this.#exchanges = this.#exchangeSettings()
     for (const target of this.#targets) target.reconfigure(settings)
@@ -230,6 +262,29 @@ export class Pool extends Dispatcher {
 
   /** How discovery is doing; undefined for a pool that has none. */
   get discovery (): DiscoveryState | undefined { return this.#discoverer?.state }
+
+  /** Everything that there is to see of the pool now: a copy, made when it is asked for. */
+  snapshot (): PoolSnapshot {
+    const { name, policy, admission: { inFlight, streams, queue }, retry } = this.#settings
+    return {
+      name,
+      policy,
+      panicking: this.panicking,
+      load: this.load,
+      limits: { inFlight, queue: queue.size, streams },
+      budgetLeft: retry.budget?.left,
+      counters: { ...this.#counters },
+      discovery: this.discovery,
+      targets: this.targets
+    }
+  }
+
+  /**
+   * Has an observer told of what happens from now on, as those in the options are.
+   *
+   * @returns takes it out again
+   */
+  observe (observer: Observer): () => void { return this.#observers.add(observer) }
 
   /** Whether fewer targets are up than the panic threshold asks for, so that health is ignored. */
   get panicking (): boolean { return this.#selection.panicking }
@@ -318,15 +373,31 @@ export class Pool extends Dispatcher {
   override dispatch (options: ExchangeOptions, handler: Dispatcher.DispatchHandler): boolean {
     const receiver = callbackHandler(handler)
     if (this.#closed) {
-      receiver.onError(PoolClosedError())
+      this.refuse(options, receiver, PoolClosedError())
     } else if (this.#selection.empty) {
-      receiver.onError(NoTargetError())
+      this.#counters.noTarget++
+      this.refuse(options, receiver, NoTargetError())
     } else {
       const exchange = new Exchange(this.#exchanges, options, receiver)
       this.#running.append(exchange)
       exchange.start()
     }
     return true
+  }
+
+  /** Answers a request with an error before it is let in. It counts as one of the pool's, and is told of like any other. */
+  refuse ({ method, path, request, attempts = [], listener }: ExchangeOptions, handler: Pick<Handler, 'onError'>, error: Error): void {
+    this.#counters.requests++
+    const listens = listener?.wantsEnd(error) === true
+    if (listens || this.#observers.wantEnds) {
+      const { statusCode: status } = error as { statusCode?: number }
+      const end = {
+        pool: this.name, request, method, path: withoutQuery(path), status, code: reasonOf(error), error, ms: 0, waited: 0, target: undefined, attempts
+      }
+      if (listens) listener.ended(end)
+      this.#observers.ended(end)
+    }
+    handler.onError(error)
   }
 
   override close (): Promise<void>
@@ -386,9 +457,11 @@ export class Pool extends Dispatcher {
       hedge,
       selection: this.#selection,
       admission: this.#admission,
+      counters: this.#counters,
+      attempted: (attempt, exchange) => this.#attempted(attempt, exchange),
       heard: (target, answer) => { this.#heard(target, answer) },
       settled: (attempt, outcome) => { this.#settled(attempt, outcome) },
-      ended: exchange => { this.#running.remove(exchange) }
+      ended: (exchange, error) => { this.#ended(exchange, error) }
     }
   }
 
@@ -399,6 +472,7 @@ export class Pool extends Dispatcher {
       clock,
       tls,
       timeout: timeouts.connect || DEFAULT_CONNECT,
+      counters: this.#counters,
       members: () => this.#targets,
       change: (target, change, reason) => { this.#change(target, change, reason) }
     }
@@ -518,7 +592,7 @@ export class Pool extends Dispatcher {
       if (this.#started) target.standing.startSlowly()
     }
     this.#refresh()
-    for (const target of joining) this.#tellAll(observer => observer.joined?.(target, this.name))
+    for (const target of joining) this.#observers.membership(target, 'joined')
   }
 
   #watch (target: Target, up: boolean): void {
@@ -541,7 +615,7 @@ export class Pool extends Dispatcher {
       this.#settings.log.info({ pool: this.name, target: target.url, inFlight: target.inFlight }, 'target left')
     }
     this.#refresh()
-    for (const target of leaving) this.#tellAll(observer => observer.left?.(target, this.name))
+    for (const target of leaving) this.#observers.membership(target, 'left')
     await Promise.all(leaving.map(async target => {
       const { clock, timeouts: { grace } } = this.#settings
       // Ordinary answers come to an end by themselves; the next event may be days away.
@@ -559,22 +633,23 @@ export class Pool extends Dispatcher {
   #discoveryChanged (failure: string | undefined): void {
     if (failure === undefined) this.#settings.log.info({ pool: this.name }, 'discovery works again')
     else this.#settings.log.warn({ pool: this.name, reason: failure }, 'discovery failed: the last list stays in use')
-    this.#tellAll(observer => observer.discoveryChanged?.(this.name, failure))
+    this.#observers.discoveryChanged(failure)
   }
 
   /** The probes have changed their mind about a target. */
   #judge (target: Target, down: Error | undefined): void {
     const { standing } = target
+    const reason = down === undefined ? undefined : printable(down.message)
     if (down === undefined) this.#newcomers.delete(target)
-    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason: down.message }, 'target failed its first probe')
+    else if (this.#newcomers.has(target)) this.#settings.log.warn({ pool: this.name, target: target.url, reason }, 'target failed its first probe')
     if (down instanceof DrainAsked) {
-      this.#change(target, () => { standing.askedToDrain('probe', down.message) }, down.message)
+      this.#change(target, () => { standing.askedToDrain('probe', reason) }, down.message)
       return
     }
     this.#change(target, () => {
-      standing.judge(down?.message)
+      standing.judge(reason)
       if (down === undefined) standing.askedToDrain('probe', undefined)
-    }, down?.message ?? 'probes succeed')
+    }, reason ?? 'probes succeed')
     if (down === undefined) this.#ejector?.pardon(target)
   }
 
@@ -585,6 +660,7 @@ export class Pool extends Dispatcher {
     this.#refresh()
     const { health } = target
     if (health === was) return
+    target.turned()
     // What ends may uncover something else: a target that went down while it was drained.
     const why = health === 'trial' ? reason : target.reason ?? reason
     const fields = { pool: this.name, target: target.url, was, health, reason: why }
@@ -592,7 +668,7 @@ export class Pool extends Dispatcher {
     if (this.#transitions.length > TRANSITIONS) this.#transitions.shift()
     if (health === 'down') this.#settings.log.warn(fields, 'target is down')
     else this.#settings.log.info(fields, `target is ${health}`)
-    this.#tellAll(observer => observer.healthChanged?.(target, was, why))
+    this.#observers.healthChanged(target, was, why)
   }
 
   /** Works out once, when a fact changes, what every pick relies on. */
@@ -602,6 +678,7 @@ export class Pool extends Dispatcher {
     const { up, of } = this.#selection.refresh(this.#closed ? [] : this.#targets, this.#newcomers)
     this.#admission.recheck()
     if (this.panicking === was || this.#closed) return
+    if (this.panicking) this.#counters.panics++
     const fields = { pool: this.name, up, of }
     if (this.panicking) this.#settings.log.warn(fields, 'too few targets are up: all are used')
     else this.#settings.log.info(fields, 'enough targets are up again')
@@ -612,28 +689,28 @@ export class Pool extends Dispatcher {
     if (drain !== undefined && this.#targets.includes(target)) this.#drains.ask(target, drain)
   }
 
-  #settled ({ target, era }: Attempt, outcome: Outcome): void {
+  #attempted (attempt: Attempt, exchange: Exchange): Record<string, string> | undefined {
+    if (!this.#observers.wantAttempts) return undefined
+    const { number, why } = attempt
+    attempt.start = { pool: this.name, request: exchange.request, method: exchange.method, path: exchange.path, number, why }
+    return this.#observers.attempted(attempt.target, attempt.start)
+  }
+
+  #settled ({ target, era, start }: Attempt, outcome: Outcome): void {
     if (outcome.kind === 'answered') this.#settings.hedge?.answered(outcome.latency)
     if (this.#ejector !== undefined && !this.#leaving.has(target)) this.#ejector.record(target, outcome, era)
     this.#admission.recheck()
-    for (const observer of this.#settings.observers) {
-      this.#tell(() => observer.settled?.(target, outcome))
-    }
+    if (start !== undefined) this.#observers.settled(target, outcome, start)
   }
 
-  #tellAll (call: (observer: Observer) => unknown): void {
-    for (const observer of this.#settings.observers) this.#tell(() => call(observer))
-  }
-
-  #tell (call: () => unknown): void {
-    const failed = (error: unknown): void => { this.#settings.log.error({ pool: this.name, err: error }, 'an observer failed') }
-    try {
-      const told = call()
-      // Nobody waits for one that is asynchronous, but it must not bring the process down either.
-      if (told instanceof Promise) told.catch(failed)
-    } catch (error) {
-      failed(error)
-    }
+  #ended (exchange: Exchange, error: Error | undefined): void {
+    this.#running.remove(exchange)
+    const { listener } = exchange
+    const listens = listener?.wantsEnd(error) === true
+    if (!listens && !this.#observers.wantEnds) return
+    const end = exchange.summary(this.name, error)
+    if (listens) listener.ended(end)
+    this.#observers.ended(end)
   }
 }
 

@@ -9,6 +9,9 @@ const SPARED_SHARE = 0.1
 const SPARED_DEFAULT = 1000
 const SPARED_LIMIT = 30_000
 
+/** Who has the last word on a target that is not `up`. */
+export type Cause = 'probe' | 'breaker' | 'operator' | 'asked' | 'discovery'
+
 /** By what a target has asked for its drain. Discovery speaks for it. */
 export type Asking = 'answer' | 'probe' | 'discovery'
 
@@ -32,6 +35,9 @@ export class Standing {
   /** Why the breaker took it out of rotation. */
   #ejected: string | undefined
   #unreachable = false
+  /** When its ejection is over; undefined when that does not go by time. */
+  #ejectedUntil: number | undefined
+  #ejections = 0
   #trial = false
   /** Why it has asked to be drained, by what: one may be over before the other. */
   readonly #asked = new Map<Asking, string>()
@@ -61,6 +67,21 @@ export class Standing {
     if (this.weightless) return 'weight 0'
     return this.#down ?? this.#ejected ?? this.#asked.values().next().value
   }
+
+  /** Whose word that is. */
+  get cause (): Cause | undefined {
+    if (this.withdrawn) return 'operator'
+    if (this.#down !== undefined) return 'probe'
+    if (this.#ejected !== undefined) return 'breaker'
+    const [by] = this.#asked.keys()
+    return by === undefined ? undefined : by === 'discovery' ? 'discovery' : 'asked'
+  }
+
+  /** When its ejection is over, by the clock; undefined when it is not ejected, or not for a time that is known. */
+  get ejectedUntil (): number | undefined { return this.#ejectedUntil }
+
+  /** How often it has been ejected. */
+  get ejections (): number { return this.#ejections }
 
   /** Whether an operator has drained it. That is never overridden, whereas health, and what a target asks for itself, are opinions. */
   get withdrawn (): boolean { return this.#drained || this.weightless }
@@ -131,9 +152,15 @@ export class Standing {
     this.#down = reason
   }
 
-  /** The breaker takes it out of rotation. */
-  eject (reason: string, unreachable: boolean): void {
+  /**
+   * The breaker takes it out of rotation.
+   *
+   * @param until when that is over, by the clock; undefined when it goes by something else
+   */
+  eject (reason: string, unreachable: boolean, until?: number): void {
     this.#ejected = reason
+    this.#ejectedUntil = until
+    this.#ejections++
     this.#unreachable = unreachable
     this.#trial = false
     this.#era++
@@ -143,12 +170,14 @@ export class Standing {
   tryOut (): void {
     this.#trial = true
     this.#unreachable = false
+    this.#ejectedUntil = undefined
     this.#era++
   }
 
   /** It is back in rotation. */
   restore (): void {
     this.#ejected = undefined
+    this.#ejectedUntil = undefined
     this.#unreachable = false
     this.#trial = false
     this.#era++

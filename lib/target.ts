@@ -7,7 +7,7 @@ import { connector, type Place, type TlsSettings } from './connector.js'
 import type { Gradient2 } from './limits/gradient2.js'
 import { isFault, type Health, type Outcome } from './outcome.js'
 import type { SlowStartSettings } from './slow-start.js'
-import { Standing } from './standing.js'
+import { Standing, type Cause } from './standing.js'
 import type { CompleteTarget } from './target-config.js'
 
 /** How long, in milliseconds, each phase of an attempt may take; 0 switches a limit off. */
@@ -73,6 +73,16 @@ export interface TargetSnapshot {
   readonly health: Health
   /** Why it is not `up`. */
   readonly reason: string | undefined
+  /** Since when, in ms since 1970, its health is what it is; at first since it joined. */
+  readonly since: number
+  /** Who says so: its probes, the breaker, an operator, the target itself, or discovery; undefined when it is `up`. */
+  readonly cause: Cause | undefined
+  /** When its ejection ends, in ms since 1970; undefined when it is not ejected, or until it can be connected to again. */
+  readonly until: number | undefined
+  /** How often the breaker has ejected it. */
+  readonly ejections: number
+  /** Connections that are open, and how many of them carry a request, stream or WebSocket. */
+  readonly connections: { readonly open: number, readonly busy: number }
   /** Attempts begun whose response body has not ended, streams included. */
   readonly inFlight: number
   /** How many of them are streams: server-sent events and WebSockets. */
@@ -142,6 +152,8 @@ export class Target {
   /** When the time of upgraded connections is over; undefined while the target gets traffic. */
   #graceEnds: number | undefined
   #cancelGrace: (() => void) | undefined
+  /** When its health became what it is, in ms since 1970. */
+  #since: number
 
   constructor (config: CompleteTarget, id: number, settings: TargetSettings) {
     const url = new URL(config.url)
@@ -155,6 +167,7 @@ export class Target {
     this.#hostname = hostname
     this.servername = serverName(hostname, settings)
     this.#settings = settings
+    this.#since = settings.clock.wall()
     this.#weight = config.weight
     this.priority = config.priority
     this.zone = config.zone
@@ -231,6 +244,9 @@ export class Target {
   get health (): Health { return this.standing.health }
 
   get reason (): string | undefined { return this.standing.reason }
+
+  /** Its health has just changed. */
+  turned (): void { this.#since = this.#settings.clock.wall() }
 
   /** No new requests, or new requests again; weight 0 drains as well. */
   drain (drained: boolean): void {
@@ -371,6 +387,24 @@ export class Target {
     this.#cancelGrace = undefined
   }
 
+  get #until (): number | undefined {
+    const { clock } = this.#settings
+    const { ejectedUntil } = this.standing
+    return ejectedUntil === undefined ? undefined : Math.round(clock.wall() + ejectedUntil - clock.now())
+  }
+
+  /** undici has let go of those that were upgraded. */
+  get #connected (): TargetSnapshot['connections'] {
+    let open = this.#held.size
+    let busy = open
+    for (const { stats: { connected, running } } of this.#clients) {
+      if (!connected) continue
+      open++
+      if (running > 0) busy++
+    }
+    return { open, busy }
+  }
+
   snapshot (): TargetSnapshot {
     return {
       url: this.url,
@@ -380,6 +414,11 @@ export class Target {
       host: this.host,
       health: this.health,
       reason: this.reason,
+      since: this.#since,
+      cause: this.standing.cause,
+      until: this.#until,
+      ejections: this.standing.ejections,
+      connections: this.#connected,
       inFlight: this.inFlight,
       streams: this.streams,
       limit: this.limit,

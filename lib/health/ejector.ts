@@ -1,6 +1,8 @@
 import { noTimer, type Clock } from '../clock.js'
 import type { TlsSettings } from '../connector.js'
+import type { PoolCounters } from '../counters.js'
 import type { Outcome } from '../outcome.js'
+import { printable } from '../printable.js'
 import type { Target } from '../target.js'
 import { Ejection, type EjectionSettings } from './ejection.js'
 import { isOutrun, type Breaker, type BreakerFactory, type FaultRule } from './passive.js'
@@ -22,6 +24,7 @@ export interface EjectorSettings extends BreakerSettings {
   readonly tls: TlsSettings
   /** Milliseconds that connecting may take. */
   readonly timeout: number
+  readonly counters: Pick<PoolCounters, 'ejections'>
   /** The targets that are in the pool now. */
   members (): readonly Target[]
   /** Carries out a change of a target's standing, and tells everyone. */
@@ -77,11 +80,12 @@ export class Ejector {
 
   /** An operator takes a target out for so many milliseconds; then a request may show whether it is well. */
   ejectFor (target: Target, time: number, reason: string): void {
-    const { clock, change } = this.#settings
+    const { clock, counters, change } = this.#settings
     const judged = this.#of(target)
     judged.cancel()
     judged.breaker.reset()
-    change(target, () => { target.standing.eject(reason, false) }, reason)
+    counters.ejections++
+    change(target, () => { target.standing.eject(reason, false, clock.now() + time) }, reason)
     judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
   }
 
@@ -150,15 +154,17 @@ export class Ejector {
   }
 
   #eject (target: Target, outcome: Outcome): void {
-    const { clock, change, reconnect, tls, timeout } = this.#settings
+    const { clock, counters, change, reconnect, tls, timeout } = this.#settings
     const judged = this.#of(target)
     const reason = `ejected: ${describe(outcome)}`
     const unreachable = outcome.kind === 'unsent'
     judged.cancel()
     judged.breaker.reset()
     const time = judged.ejection.next()
-    change(target, () => { target.standing.eject(reason, unreachable) }, reason)
-    if (unreachable && reconnect > 0) {
+    const connects = unreachable && reconnect > 0
+    counters.ejections++
+    change(target, () => { target.standing.eject(reason, unreachable, connects ? undefined : clock.now() + time) }, reason)
+    if (connects) {
       const waiting = new AbortController()
       judged.cancel = () => { waiting.abort() }
       void reconnected(target, { clock, tls, interval: reconnect, timeout }, waiting.signal).then(connected => {
@@ -186,5 +192,5 @@ export class Ejector {
 
 function describe (outcome: Outcome): string {
   if (outcome.kind === 'answered') return `status ${outcome.status}`
-  return outcome.error.message || (outcome.error as NodeJS.ErrnoException).code || outcome.kind
+  return printable(outcome.error.message) || (outcome.error as NodeJS.ErrnoException).code || outcome.kind
 }

@@ -130,7 +130,7 @@ t.test('other routes have none, and nothing can be added to them', async t => {
   await (await request('/forwarded')).body.dump()
   t.same(await (await request('/own')).body.json(), [])
   t.ok(Object.isFrozen(lists[0]))
-  t.throws(() => (lists[0] as AttemptRecord[]).push({ target: '', outcome: 'answered', ms: 0 }), TypeError)
+  t.throws(() => (lists[0] as AttemptRecord[]).push({ target: '', outcome: 'answered', why: 'first', startedAt: 0, ms: 0 }), TypeError)
 })
 
 t.test('requests do not see each other\'s attempts', async t => {

@@ -3,6 +3,7 @@ import { Target } from '../../lib/target.js'
 import { Exchange, type ExchangeOptions, type ExchangeSettings, type RetrySettings } from '../../lib/exchange.js'
 import type { Handler, Trailers } from '../../lib/handler.js'
 import type { Outcome } from '../../lib/outcome.js'
+import { poolCounters, type PoolCounters } from '../../lib/counters.js'
 import { Expiries } from '../../lib/expiry.js'
 import { safeRetry, type Retry } from '../../lib/retry.js'
 import { VirtualClock } from '../kit/clock.js'
@@ -97,6 +98,7 @@ export interface Play {
   readonly exchange: Exchange
   /** What the pool was told, in order. */
   readonly outcomes: Outcome[]
+  readonly counters: PoolCounters
   /** Who may be used; for the test to change. */
   available: ScriptedTarget[]
 }
@@ -115,7 +117,8 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySett
   const clock = new VirtualClock()
   const [a, b, c] = ['a', 'b', 'c'].map((name, i) => new ScriptedTarget(name, i, clock)) as [ScriptedTarget, ScriptedTarget, ScriptedTarget]
   const outcomes: Outcome[] = []
-  const result = { clock, a, b, c, listener, outcomes, available: [a, b, c] }
+  const counters = poolCounters()
+  const result = { counters, clock, a, b, c, listener, outcomes, available: [a, b, c] }
   const untried = (tried: readonly Target[]): Target[] => result.available.filter(target => !tried.includes(target))
   const { retries = 2, replayBytes = 10, rule = safeRetry, retry = {}, ...others } = settings
   const exchange = new Exchange({
@@ -133,6 +136,8 @@ export function play (options: Partial<ExchangeOptions> = {}, settings: PlaySett
       hasUntried: tried => untried(tried).length > 0
     },
     admission: { enter (entrant) { entrant.admitted() }, giveUp () {}, leave () {}, becomesStream () {} },
+    counters,
+    attempted: () => undefined,
     heard () {},
     settled: (_attempt, outcome) => { outcomes.push(outcome) },
     ended () {},

@@ -1,4 +1,5 @@
 /** An ejector over targets that send nothing: the test says what their attempts came to. */
+import { poolCounters } from '../../lib/counters.js'
 import type { Outcome } from '../../lib/outcome.js'
 import { Ejector, type EjectorSettings } from '../../lib/health/ejector.js'
 import { consecutiveFaults } from '../../lib/health/passive.js'
@@ -40,6 +41,7 @@ export function ejecting (count: number, settings: Partial<EjectorSettings> = {}
     ejection: { base: 1000, max: 8000, jitter: 0 },
     maxEjected: 0.5,
     reconnect: 0,
+    counters: poolCounters(),
     members: () => targets,
     change (target, change, reason) {
       const was = target.health

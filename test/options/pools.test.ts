@@ -92,7 +92,7 @@ t.test('an observer must have a function that can be called', async t => {
   await refuses(t, pool({ observers: { settled () {} } }), 'pools.users.observers: { settled: [Function: settled] }, must be a list')
   for (const [observer, shown] of [[{}, '{}'], [5, '5'], [null, 'null'], [{ settled: 5 }, '{ settled: 5 }'], [{ setled: 1 }, '{ setled: 1 }']]) {
     await refuses(t, pool({ observers: [{ settled () {} }, observer] }),
-      `pools.users.observers[1]: ${String(shown)}, must be an object with a function settled, healthChanged, joined, left or discoveryChanged`)
+      `pools.users.observers[1]: ${String(shown)}, must be an object with a function attempted, settled, healthChanged, ended, joined, left or discoveryChanged`)
   }
 })
 
