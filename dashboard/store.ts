@@ -1,5 +1,5 @@
 import type { FullEvent, TickEvent } from '../lib/status/feed.js'
-import type { PoolState, TargetState } from '../lib/status/state.js'
+import { problemsOf, type PoolState, type TargetState } from '../lib/status/state.js'
 
 /** Events that a line remembers. */
 export const SAMPLES = 60
@@ -99,24 +99,26 @@ export class Store {
     const { full } = this
     if (full === undefined) return
     this.#measure(tick.at, routes, tick.totals.requests)
+    const now = full.pools.map((pool, i): PoolState => {
+      const change = pools[i]
+      if (change === undefined) return pool
+      const targets = [...pool.targets]
+      for (const [j, inFlight, streams, open, busy, latency, attempts, answered, faults] of change.rows) {
+        const was = targets[j]
+        if (was === undefined) continue
+        targets[j] = { ...was, inFlight, streams, latency: latency ?? undefined, connections: { open, busy }, counters: { ...was.counters, attempts, answered, faults } }
+      }
+      for (const [j, target] of change.targets) targets[j] = target
+      for (const target of targets) this.#sample(pool.name, target, tick.at)
+      const { rows: _, ...rest } = change
+      return { ...pool, ...rest, targets }
+    })
     this.full = {
       ...full,
       ...tick,
+      problems: problemsOf(now, tick.at),
+      pools: now,
       routes: full.routes.map((route, i) => ({ ...route, requests: routes[i] ?? route.requests })),
-      pools: full.pools.map((pool, i): PoolState => {
-        const change = pools[i]
-        if (change === undefined) return pool
-        const targets = [...pool.targets]
-        for (const [j, inFlight, streams, open, busy, latency, attempts, answered, faults] of change.rows) {
-          const was = targets[j]
-          if (was === undefined) continue
-          targets[j] = { ...was, inFlight, streams, latency: latency ?? undefined, connections: { open, busy }, counters: { ...was.counters, attempts, answered, faults } }
-        }
-        for (const [j, target] of change.targets) targets[j] = target
-        for (const target of targets) this.#sample(pool.name, target, tick.at)
-        const { rows: _, ...rest } = change
-        return { ...pool, ...rest, targets }
-      }),
       transitions: [...transitions, ...full.transitions].slice(0, 200),
       deeds: [...deeds, ...full.deeds].slice(0, 100)
     }

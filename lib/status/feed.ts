@@ -14,7 +14,7 @@ export interface FullEvent extends State {
 export type Row = readonly [index: number, inFlight: number, streams: number, open: number, busy: number, latency: number | null, attempts: number, answered: number, faults: number]
 
 /** What has changed since the last event. Comes every second, even when that is nothing: a reader knows by it that it is still connected. */
-export interface TickEvent extends Pick<State, 'at' | 'closing' | 'totals' | 'problems'> {
+export interface TickEvent extends Pick<State, 'at' | 'closing' | 'totals'> {
   /** Requests of each route so far. */
   readonly routes: readonly number[]
   readonly pools: ReadonlyArray<Omit<PoolState, 'targets' | 'name' | 'policy' | 'limits'> & {
@@ -127,12 +127,11 @@ function event (id: number, name: string, data: object): string {
 /** What is new in `now`; undefined when they are not about the same targets and routes. */
 export function changes (before: FullEvent, now: FullEvent): TickEvent | undefined {
   if (!sameMembers(before, now)) return undefined
-  const { at, closing, totals, problems, routes, pools, transitions, deeds } = now
+  const { at, closing, totals, routes, pools, transitions, deeds } = now
   return {
     at,
     closing,
     totals,
-    problems,
     routes: routes.map(({ requests }) => requests),
     pools: pools.map(({ targets, name: _, policy: __, limits: ___, ...pool }, i) => {
       const rows: Row[] = []

@@ -89,7 +89,7 @@ function targetState (target: TargetSnapshot, now: number): TargetState {
 /** Everything at one moment. */
 export function stateOf (pools: Pools, routes: ReadonlyArray<Readonly<RouteTraffic>>, facts: Pick<State, 'at' | 'closing' | 'actions'>): State {
   const states = Object.values(pools).map(pool => poolState(pool, facts.at))
-  return { ...facts, totals: totalsOf(states), problems: problemsOf(states), routes: routes.map(route => ({ ...route })), pools: states }
+  return { ...facts, totals: totalsOf(states), problems: problemsOf(states, facts.at), routes: routes.map(route => ({ ...route })), pools: states }
 }
 
 function totalsOf (pools: readonly PoolState[]): Totals {
@@ -105,10 +105,11 @@ function totalsOf (pools: readonly PoolState[]): Totals {
   }
 }
 
-function problemsOf (pools: readonly PoolState[]): Problem[] {
+/** What is not as it should be, now. Runs in browsers too. */
+export function problemsOf (pools: readonly PoolState[], now: number): Problem[] {
   const whole = pools.flatMap(({ name, warnings }) => warnings.map((words): Problem => ({ pool: name, target: undefined, health: undefined, since: undefined, words })))
   const single = pools.flatMap(({ name, targets }) => targets.filter(({ health }) => health !== 'up')
-    .map(({ url, health, since, words }): Problem & { health: string, since: number } => ({ pool: name, target: url, health, since, words })))
+    .map((target): Problem & { health: string, since: number } => ({ pool: name, target: target.url, health: target.health, since: target.since, words: targetWords(target, now) })))
   single.sort((a, b) => severity(b.health) - severity(a.health) || b.since - a.since)
   return [...whole, ...single]
 }
