@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import balancer, { type Observer, type TargetSnapshot } from '../lib/index.js'
+import { status } from '../lib/status/index.js'
 import type { UpstreamProcess } from './process.js'
 import { SCENE } from './scene.js'
 
@@ -40,6 +41,9 @@ export async function openGateway (port: number, upstreams: readonly UpstreamPro
     }])),
     routes: SCENE.map(({ name, prefix }) => ({ prefix, pool: name }))
   })
+
+  // Only this machine can reach the demo: elsewhere there would be an onRequest hook.
+  await app.register(status, { prefix: '/_balancer', actions: true })
 
   const targets = (pool: string): readonly TargetSnapshot[] => app.upstreams[pool]?.targets ?? []
   app.get('/status', async () => Object.fromEntries(SCENE.map(({ name }) => [name, targets(name)])))

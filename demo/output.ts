@@ -47,7 +47,7 @@ export function lines (out: Writable): Output {
 export function json (out: Writable, progress: Writable): Output {
   return {
     interval: 1000,
-    open (url) { write(progress, [`Gateway at ${url}`]) },
+    open (url) { write(progress, [`Gateway at ${url}`, `Dashboard at ${url}/_balancer/`]) },
     show (status) { write(progress, report(status).slice(0, 1)) },
     note (entry) { write(progress, [entryLine(entry)]) },
     close (_last, summary) { write(out, [JSON.stringify(summary, null, 2)]) }

@@ -41,7 +41,7 @@ export function table ({ url, seconds, sent, failed, retried, pools, entries }: 
 /** What a user may do about it. */
 export function hints (url: string, paint: Paint): string[] {
   return [
-    '',
+    ` Dashboard: ${paint('cyan', `${url}/_balancer/`)}`,
     ' Try it from another terminal. Ctrl-C ends the demo.',
     ...commands(url).map(command => `   ${paint('cyan', command)}`)
   ]
@@ -71,7 +71,7 @@ function commands (url: string): string[] {
   return [
     `for i in $(seq 9); do curl -s ${url}/users/$i; done`,
     `curl -i ${url}/orders -d tea`,
-    `curl ${url}/status`
+    `curl ${url}/_balancer/api/state`
   ]
 }
 

@@ -6,10 +6,12 @@ import { BadOptionError, show } from './errors.js'
 import { answered, Forwarding, PLACEHOLDER, type ForwardingSettings, type Outgoing, type Respond } from './forwarding.js'
 import type { HeaderRecord } from './headers.js'
 import { climbs, rawUrl, type PrefixRewriter, type Rewritten } from './path.js'
+import type { RouteTraffic } from './traffic.js'
 
 /** How the requests of one route are forwarded. */
 export interface ForwardSettings extends ForwardingSettings {
   readonly rewrite: PrefixRewriter
+  readonly traffic: RouteTraffic
   readonly preRewrite: ((url: string, params: unknown, prefix: string) => string) | undefined
   /** The route's prefix as it was registered, parents' prefixes included. */
   readonly prefix: string
@@ -83,7 +85,7 @@ const plainOptions = fromOptions({})
 export function forwarder (settings: ForwardSettings): Forward {
   const from = settings.contentTypesToEncode === undefined ? plainFrom : captureFrom(settings.contentTypesToEncode)
   const options = Object.keys(settings.replyOptions).length === 0 ? plainOptions : fromOptions(settings.replyOptions)
-  const { handler } = settings
+  const { handler, traffic } = settings
   const rewrite = (request: FastifyRequest): Rewritten => {
     const url = settings.preRewrite === undefined ? request.url : settings.preRewrite(request.url, request.params, settings.prefix)
     if (typeof url !== 'string') throw BadOptionError(`preRewrite: returned ${show(url)}, must return a URL`)
@@ -91,11 +93,13 @@ export function forwarder (settings: ForwardSettings): Forward {
   }
   if (handler === undefined) {
     return (request, reply) => {
+      traffic.requests++
       request[kForwarding] = new Forwarding(settings, request, reply, rewrite(request))
       from.call(reply, '/', options)
     }
   }
   return (request, reply) => {
+    traffic.requests++
     const rewritten = rewrite(request)
     // An app may have a `reply.from` of its own, which would not go through the pool.
     reply.from = (dest = rewritten.path, replyOptions = settings.replyOptions) => {

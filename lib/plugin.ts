@@ -10,6 +10,7 @@ import type { AttemptRecord } from './outcome.js'
 import { Pool } from './pool.js'
 import { poolSettings } from './pool-settings.js'
 import { mount } from './route.js'
+import { addRoute } from './traffic.js'
 
 /** Every pool of an app by name. Declare your own names in it to have them typed. */
 export interface Upstreams {
@@ -65,7 +66,7 @@ const plugin: FastifyPluginAsync<BalancerOptions & { clock?: Clock }> = async (a
 
   for (const [name, pool] of joining) upstreams[name] = pool
   for (const settings of mounts) {
-    await app.register(async scope => { mount(scope, settings) }, {
+    await app.register(async scope => { addRoute(upstreams, mount(scope, settings)) }, {
       ...registerOptions(options), prefix: (settings.options.prefix ?? '').replace(/\/+$/, '')
     })
   }

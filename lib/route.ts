@@ -10,6 +10,7 @@ import { ASKING_FIELD } from './headers.js'
 import { checkReplyOptions, type ExplainPermission, type RouteOptions } from './options.js'
 import { prefixRewriter } from './path.js'
 import type { Pool } from './pool.js'
+import type { RouteTraffic } from './traffic.js'
 import { acceptUpgrades, upgradeOf } from './upgrade.js'
 
 const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT']
@@ -36,8 +37,10 @@ export interface RouteSettings {
  * Forwards everything below the prefix that `app` was registered with.
  *
  * @throws BadOptionError for what only shows within the app: a prefix that is taken, a param that no prefix has
+ *
+ * @returns counts what comes
  */
-export function mount (app: FastifyInstance, { pool, websocketPool, clock, path, options }: RouteSettings): void {
+export function mount (app: FastifyInstance, { pool, websocketPool, clock, path, options }: RouteSettings): RouteTraffic {
   const {
     prefix: _, rewritePrefix = '', httpMethods = METHODS, routes = PATHS, preserveHost = false, via = 'fastify-balancer',
     forwarded = false, underscores = 'forward', internalRewriteLocationHeader = true, internalRewriteCookiePath = false,
@@ -70,8 +73,10 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', passBody)
   }
+  const traffic: RouteTraffic = { prefix: app.prefix, pool: pool.name, requests: 0 }
   const settings: ForwardSettings = {
     pool,
+    traffic,
     rewrite: prefixRewriter(app.prefix, rewritePrefix, { semicolons: semicolonsDelimit(app), strict: strictPaths }),
     preserveHost,
     via,
@@ -138,6 +143,7 @@ export function mount (app: FastifyInstance, { pool, websocketPool, clock, path,
       mountAt(url, [...methods])
     }
   }
+  return traffic
 }
 
 /**

@@ -102,7 +102,7 @@ app.get('/', async (request): Promise<readonly AttemptRecord[]> => statusCode ==
 try {
   const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', directory], root).replace(/^[^[]*/, ''))
   step('the tarball holds what is meant to be published and nothing else', () => {
-    const strangers = files.map(({ path }) => path).filter(path => !/^(deploy\/.+|dist\/.+\.(js|d\.ts)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
+    const strangers = files.map(({ path }) => path).filter(path => !/^(deploy\/.+|dist\/.+\.(js|d\.ts)|dist\/status\/page\/(manifest\.json|(index\.html|app\.\w+\.js|style\.\w+\.css)(\.gz|\.br)?)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
     if (strangers.length > 0) throw new Error(`not meant to be published: ${strangers.join(', ')}`)
     const sources = readdirSync(join(root, 'lib'), { recursive: true }).map(String).filter(name => name.endsWith('.ts'))
     const built = sources.map(name => `dist/${name.replaceAll('\\', '/').slice(0, -'.ts'.length)}`)
@@ -125,6 +125,20 @@ try {
   step(`import, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport { dns, file } from 'fastify-balancer/discovery'\nimport openTelemetry from 'fastify-balancer/opentelemetry'\nimport { prometheus } from 'fastify-balancer/prometheus'\n${USE}\nawait Fastify().register(openTelemetry).register(prometheus).ready()\nif (typeof Pool !== 'function') throw new Error('no Pool')\nfor (const source of [dns({ name: 'a.test' }), file({ path: 'a.yaml' })]) if (typeof source !== 'function') throw new Error('no source')`)
     runSilently('import.mjs')
+  })
+  step('the page of the status plugin is there', () => {
+    writeFileSync(join(directory, 'status.mjs'), [
+      "import Fastify from 'fastify'",
+      "import balancer from 'fastify-balancer'",
+      "import { status } from 'fastify-balancer/status'",
+      'const app = Fastify()',
+      "await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:1'] })",
+      "await app.register(status, { prefix: '/_balancer' })",
+      "const { statusCode, body } = await app.inject('/_balancer/')",
+      "if (statusCode !== 200 || !body.includes('app.')) throw new Error(statusCode + ' ' + body)",
+      'await app.close()'
+    ].join('\n'))
+    runSilently('status.mjs')
   })
   step(`require, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'require.cjs'), `const Fastify = require('fastify')\nconst balancer = require('fastify-balancer')\nvoid (async () => {${USE}})()`)

@@ -40,6 +40,7 @@ t.test('every JavaScript example in the README, and for those who move, runs and
       runnable = runnable.replaceAll(port, new URL(url).host)
     }
     runnable = runnable
+      .replace("'fastify-balancer/status'", JSON.stringify(new URL('lib/status/index.ts', root).href))
       .replace("'fastify-balancer'", JSON.stringify(new URL('lib/index.ts', root).href))
       .replace(/'fastify-balancer\/([\w-]+)'/g, (_, part: string) => JSON.stringify(new URL(`lib/${part}/index.ts`, root).href))
       .replaceAll('/etc/gateway/', fileURLToPath(new URL('kit/tls/', import.meta.url)))

@@ -80,10 +80,11 @@ export class Ejector {
 
   /** An operator takes a target out for so many milliseconds; then a request may show whether it is well. */
   ejectFor (target: Target, time: number, reason: string): void {
-    const { clock, change } = this.#settings
+    const { clock, counters, change } = this.#settings
     const judged = this.#of(target)
     judged.cancel()
     judged.breaker.reset()
+    counters.ejections++
     change(target, () => { target.standing.eject(reason, false, clock.now() + time) }, reason)
     judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
   }

@@ -179,6 +179,14 @@ example('forward-auth.js', 'another service decides, past a target of its own th
 /** Those that need more than Node are run by test/services. */
 const ELSEWHERE = ['mutual-tls.js', 'rate-limit-with-redis.js']
 
+example('status.js', 'the sick target is found with its reason, and drained by somebody who may', (t, lines) => {
+  t.same(lines, [
+    'stranger: 401',
+    'sick is down for a while: ejected: status 500, to be tried again in a while',
+    'drain: 200, sick is draining'
+  ])
+})
+
 t.test('every example is tested, listed in the README and shorter than 40 lines', async t => {
   const files = readdirSync(EXAMPLES).filter(name => name.endsWith('.js')).sort()
   t.same(files, [...tested, ...ELSEWHERE].sort())
