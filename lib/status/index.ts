@@ -9,7 +9,7 @@ import { isClosing } from '../shutdown.js'
 import { routesOf } from '../traffic.js'
 import { act, refuseCrossSite, type ActionBody, type ACTIONS } from './actions.js'
 import { configurationOf } from './configuration.js'
-import { ActionsOffError, NoSuchPoolError, NotExplainedError, TooManyWatchersError } from './errors.js'
+import { ActionsOffError, NoSuchPoolError, TooManyWatchersError } from './errors.js'
 import { Feed } from './feed.js'
 import { statusSchema, type ClockedOptions, type StatusOptions } from './options.js'
 import { mountPage } from './page.js'
@@ -84,7 +84,8 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
     })
     guarded.post('/api/pools/:pool/explain', { schema: explainSchema }, async request => {
       refuseCrossSite(request)
-      return explained(poolOf(request), request.body as object)
+      const explanation = poolOf(request).explain(request.body as balancer.SupposedRequest)
+      return { text: balancer.explainText(explanation), explanation }
     })
     for (const [name, schema] of Object.entries(actionSchemas)) {
       guarded.post<{ Params: { pool: string }, Body: ActionBody }>(`/api/pools/:pool/${name}`, { schema }, async request => {
@@ -108,19 +109,6 @@ function poolNamed (pools: Pools, name: string): balancer.Pool {
   const pool = Object.hasOwn(pools, name) ? pools[name] : undefined
   if (pool === undefined) throw NoSuchPoolError(`'${printable(name)}' is not a pool, must be one of ${Object.keys(pools).join(', ') || 'none'}`)
   return pool
-}
-
-/** Pools that can explain themselves, and the words for it. */
-interface Explaining {
-  explain? (request: object): object
-}
-
-function explained (pool: balancer.Pool, request: object): object {
-  const { explain } = pool as Explaining
-  const { explainText } = balancer as { explainText?: (explanation: object) => string }
-  if (explain === undefined) throw NotExplainedError()
-  const explanation = explain.call(pool, request)
-  return { text: explainText?.(explanation) ?? '', explanation }
 }
 
 /** What the plugin, the user's hook or Fastify says is passed on; what nobody has foreseen is for the log. */
