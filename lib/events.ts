@@ -100,6 +100,6 @@ export function reasonOf (error: Error): ReasonCode {
 /** A path without its query. */
 export function withoutQuery (path: unknown): string {
   const text = String(path)
-  const at = text.search(/[?#]/)
-  return at === -1 ? text : text.slice(0, at)
+  const query = text.indexOf('?')
+  return query === -1 ? text : text.slice(0, query)
 }

@@ -1,5 +1,6 @@
 import { context, metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
+import { BadOptionError } from '../errors.js'
 import type { Observer } from '../observer.js'
 import type { Pool } from '../pool.js'
 import { Attempts } from './attempts.js'
@@ -15,10 +16,18 @@ export interface OpenTelemetryOptions {
 
 const NAME = 'fastify-balancer'
 
+const kRegistered = Symbol('fastify-balancer.opentelemetry')
+
 const NO_METERS: Meters = { server () {}, client () {}, attemptEnded () {}, requestEnded () {}, stop () {} }
 
-/** Has every request of an app, and every attempt of its pools, traced and measured. */
+/**
+ * Has every request of an app, and every attempt of its pools, traced and measured.
+ *
+ * @throws BadOptionError when that is done already
+ */
 export function instrument (app: FastifyInstance, options: OpenTelemetryOptions): void {
+  if (app.hasDecorator(kRegistered)) throw BadOptionError('openTelemetry: is registered already, must be registered once')
+  app.decorate(kRegistered, true)
   const tracer = options.tracer === false ? undefined : options.tracer ?? trace.getTracer(NAME)
   let ready: readonly Pool[] = []
   const measured = options.meter === false ? NO_METERS : meters(options.meter ?? metrics.getMeter(NAME), () => ready.map(pool => pool.snapshot()))

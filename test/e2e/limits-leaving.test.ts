@@ -24,7 +24,7 @@ for (const method of ['GET', 'POST'] as const) {
     t.same(target.paths, ['/first', '/second'])
     await until(() => isIdle(pool))
     t.same(pool.targets.map(({ counters: { attempts, aborted, faults } }) => ({ attempts, aborted, faults })), [{ attempts: 2, aborted: 0, faults: 0 }])
-    t.equal(gate.log.filter(({ statusCode }) => statusCode === 499).length, 2)
+    t.equal(gate.log.filter(({ status }) => status === 499).length, 2)
   })
 }
 

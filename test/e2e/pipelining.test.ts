@@ -64,6 +64,6 @@ t.test('a client whose second request is no HTTP is logged as a client that left
   await until(() => target.hits() === 2)
   await client.send('no size\r\n')
   await until(() => app.upstreams['pool']?.targets[0]?.inFlight === 0)
-  t.equal(log.filter(({ level, statusCode }) => level === 20 && statusCode === 499).length, 2)
+  t.equal(log.filter(({ level, status }) => level === 30 && status === 499).length, 2)
   t.same(log.filter(({ level, err }) => level > 40 || err !== undefined), [])
 })

@@ -4,11 +4,10 @@ import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
 import type { BalancerOptions } from '../../lib/index.js'
 import openTelemetry, { type OpenTelemetryOptions } from '../../lib/opentelemetry/index.js'
 import { gateway, named, REFUSING, until, upstream, type Echo, type Gateway } from '../kit/index.js'
-import { WebSocketServer } from 'ws'
 import { sdk, type Sdk } from './kit.js'
 
 const PARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
@@ -168,6 +167,22 @@ t.test('a server span that the app has already is the parent, and none is made b
   t.notOk((await kit.metrics()).some(({ descriptor, dataPoints }) => descriptor.name === 'http.server.request.duration' && dataPoints.length > 0))
 })
 
+t.test('the context that @fastify/otel has for a request is the parent', async t => {
+  const a = await named(t, 'a')
+  const kit = sdk(t)
+  const span = trace.getTracer('theirs').startSpan('theirs', { kind: SpanKind.SERVER })
+  const { request } = await gateway(t, { targets: [a.url] }, {
+    before: async app => {
+      app.decorateRequest('opentelemetry', () => ({ context: trace.setSpan(context.active(), span) }))
+      await app.register(openTelemetry)
+    }
+  })
+  await (await request('/')).body.dump()
+  await until(() => kit.spans().length === 1)
+  t.match(kit.spans(), [{ kind: SpanKind.CLIENT, parentSpanContext: { spanId: span.spanContext().spanId } }])
+  span.end()
+})
+
 t.test('spans of a stream end with it, not with its headers', async t => {
   let end: (() => void) | undefined
   const events = await upstream(t, (_request, response) => {
@@ -231,6 +246,8 @@ t.test('tracer: false makes no spans, meter: false no metrics, and what is neith
   const { headers } = await (await request('/', { headers: { traceparent: PARENT } })).body.json() as Echo
   t.equal(headers['traceparent'], PARENT)
   t.same([spans(), await metrics()], [[], []])
+  const twice = gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry).register(openTelemetry) } })
+  await t.rejects(twice, { code: 'FST_BALANCER_BAD_OPTION', message: /is registered already/ })
   const bad = gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry, { tracer: {} as never }) } })
   await t.rejects(bad, { code: 'FST_BALANCER_BAD_OPTION', message: 'tracer: {}, must be a tracer of @opentelemetry/api, or false' })
 })
