@@ -9,7 +9,7 @@ import { Health, Spark } from './marks.js'
 import { recent, type Store } from './store.js'
 
 /** Rows that are shown of a pool until more are asked for. */
-const PAGE = 25
+const PAGE = 20
 
 const FILTERS = ['all', 'up', 'down', 'trial', 'draining'] as const
 
@@ -68,7 +68,7 @@ function Pool ({ store, pool, targets, ask, now, actions, narrowed }: PoolProps)
           <span>{pool.up} of {pool.of} up</span>
           <span>{count(load.inFlight)}{limits.inFlight > 0 && ` of ${count(limits.inFlight)}`} in flight</span>
           <span>{count(load.waiting)} in line</span>
-          <span>{count(counters.retries)} retries</span>
+          <span>{count(counters.retries)} {counters.retries === 1 ? 'retry' : 'retries'}</span>
           {budgetLeft !== undefined && <span>budget for {count(Math.floor(budgetLeft))} more</span>}
         </p>
       </div>

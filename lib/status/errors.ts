@@ -8,4 +8,5 @@ export const ActionsOffError = createError('FST_BALANCER_ACTIONS_OFF',
 export const CrossSiteError = createError<[string]>('FST_BALANCER_CROSS_SITE', 'Actions are refused to pages of other sites: %s', 403)
 export const ActionRefusedError = createError<[string]>('FST_BALANCER_ACTION_REFUSED', '%s', 409)
 export const NotExplainedError = createError('FST_BALANCER_NOT_EXPLAINED', 'This pool can not explain what it would do', 501)
+export const NotUnderstoodError = createError<[string]>('FST_BALANCER_NOT_UNDERSTOOD', '%s', 400)
 export const TooManyWatchersError = createError<[number]>('FST_BALANCER_TOO_MANY_WATCHERS', 'There are %d readers of the events already, which is as many as the option clients allows', 503)

@@ -9,7 +9,7 @@ import { isClosing } from '../shutdown.js'
 import { routesOf } from '../traffic.js'
 import { act, refuseCrossSite, type ActionBody, type ACTIONS } from './actions.js'
 import { configurationOf } from './configuration.js'
-import { ActionsOffError, NoSuchPoolError, NotExplainedError, TooManyWatchersError } from './errors.js'
+import { ActionsOffError, NoSuchPoolError, NotExplainedError, NotUnderstoodError, TooManyWatchersError } from './errors.js'
 import { Feed } from './feed.js'
 import { statusSchema, type ClockedOptions, type StatusOptions } from './options.js'
 import { mountPage } from './page.js'
@@ -119,7 +119,13 @@ function explained (pool: balancer.Pool, request: object): object {
   const { explain } = pool as Explaining
   const { explainText } = balancer as { explainText?: (explanation: object) => string }
   if (explain === undefined) throw NotExplainedError()
-  const explanation = explain.call(pool, request)
+  let explanation: object
+  try {
+    explanation = explain.call(pool, request)
+  } catch (error) {
+    if (error instanceof BadOptionError) throw NotUnderstoodError((error as Error).message)
+    throw error
+  }
   return { text: explainText?.(explanation) ?? '', explanation }
 }
 

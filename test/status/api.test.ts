@@ -53,7 +53,7 @@ t.test('routes are counted, those with a handler and WebSockets as well, by app'
 
 t.test('configuration is shown with defaults, and secrets and functions are not', async t => {
   const a = await named(t, 'a')
-  const secrets = ['cookie-secret-of-16-chars', 'Bearer probe-token', 'query-token', 'hunter2']
+  const secrets = ['cookie-secret-of-16-chars', 'Bearer probe-token', 'query-token', 'correct-horse']
   const { get, state } = await statusGateway(t, {
     name: 'api',
     prefix: '/api',
