@@ -183,9 +183,9 @@ t.test('it shows what goes wrong, acts, and survives a restart of the gateway', 
     t.equal(wide, 0, `nothing sticks out, ${name}`)
     if (PICTURES && name !== 'phone') {
       await sleep(20_000)
-      await page.screenshot({ path: fileURLToPath(new URL(`../../docs/dashboard${name === 'dark' ? '-dark' : ''}.png`, import.meta.url)), fullPage: true })
+      await page.setViewportSize({ width: 1180, height: 1060 })
+      await page.screenshot({ path: fileURLToPath(new URL(`../../docs/dashboard${name === 'dark' ? '-dark' : ''}.png`, import.meta.url)) })
     }
-    if (PICTURES && name === 'phone') await page.screenshot({ path: fileURLToPath(new URL('../../docs/dashboard-phone.png', import.meta.url)) })
   }
   await page.setViewportSize({ width: 1280, height: 900 })
 
