@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../clock.js'
 import { BadOptionError } from '../errors.js'
@@ -91,8 +92,9 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
         if (!actions) throw ActionsOffError()
         refuseCrossSite(request)
         const pool = poolOf(request)
+        const by = printable(String(who(request)))
         const { done, target: { url } } = act(name as keyof typeof ACTIONS, pool, request.body)
-        const deed = { at: clock.wall(), who: printable(String(who(request))), action: done, pool: pool.name, target: url }
+        const deed = { at: clock.wall(), who: by, action: done, pool: pool.name, target: url }
         deeds.push(deed)
         if (deeds.length > DEEDS) deeds.shift()
         request.log.info(deed, 'an operator has changed a target')
@@ -134,7 +136,7 @@ async function answerError (this: FastifyInstance, error: FastifyError, request:
   const { statusCode = reply.statusCode >= 400 ? reply.statusCode : 500, code } = error
   const foreseen = statusCode < 500 || code?.startsWith('FST_BALANCER_') === true
   if (!foreseen) request.log.error({ err: error }, 'the status API failed')
-  await reply.code(statusCode).send({ statusCode, code, error: error.name, message: foreseen ? error.message : 'Internal Server Error' })
+  await reply.code(statusCode).send({ statusCode, code, error: STATUS_CODES[statusCode] ?? 'Error', message: foreseen ? error.message : 'Internal Server Error' })
 }
 
 /**
