@@ -5,7 +5,7 @@ import type { FullEvent } from '../lib/status/feed.js'
 import { post } from './action-dialog.js'
 import { parseRequest, routeFor } from './request.js'
 
-export function Explain ({ full }: { full: FullEvent }): JSX.Element {
+export function Explain ({ routes, pools }: { routes: FullEvent['routes'], pools: readonly string[] }): JSX.Element {
   const [text, setText] = useState('')
   const [key, setKey] = useState('')
   const [pool, setPool] = useState('')
@@ -16,7 +16,7 @@ export function Explain ({ full }: { full: FullEvent }): JSX.Element {
     setFailure('')
     try {
       const { method, path, headers } = parseRequest(text)
-      const name = pool === '' ? routeFor(full.routes, path)?.pool : pool
+      const name = pool === '' ? routeFor(routes, path)?.pool : pool
       if (name === undefined) throw new Error(`No route leads to ${path}: choose a pool`)
       const said = await post<{ text: string }>(`api/pools/${encodeURIComponent(name)}/explain`, { method, path, headers, ...(key === '' ? undefined : { key }) })
       setAnswer(said.text)
@@ -32,7 +32,7 @@ export function Explain ({ full }: { full: FullEvent }): JSX.Element {
         <label><span>Pool</span>
           <select value={pool} onChange={event => { setPool(event.currentTarget.value) }}>
             <option value=''>by its route</option>
-            {full.pools.map(({ name }) => <option key={name} value={name}>{name}</option>)}
+            {pools.map(name => <option key={name} value={name}>{name}</option>)}
           </select>
         </label>
         <label><span>Key, for the policy hash</span><input value={key} autocomplete='off' onInput={event => { setKey(event.currentTarget.value) }} /></label>

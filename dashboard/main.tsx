@@ -25,7 +25,7 @@ function App ({ store }: { store: Store }): JSX.Element {
           <section aria-labelledby='flow-title'><h2 id='flow-title'>Where requests go</h2><Flow store={store} /></section>
           <Targets store={store} ask={ask} />
           <Timeline full={full} />
-          <Explain full={full} />
+          <Explain routes={full.routes} pools={names(full)} />
         </main>
       )}
       <ActionDialog asked={asked} close={() => { ask(undefined) }} />
@@ -43,6 +43,10 @@ function Header ({ store }: { store: Store }): JSX.Element {
       {full !== undefined && <Totals full={full} requestRate={store.requestRate} />}
     </header>
   )
+}
+
+function names ({ pools }: FullEvent): string[] {
+  return pools.map(({ name }) => name)
 }
 
 function Totals ({ full: { totals }, requestRate }: { full: FullEvent, requestRate: number }): JSX.Element {

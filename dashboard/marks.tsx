@@ -1,5 +1,6 @@
 /** Small drawings. What they say is said in words beside them. */
 import type { JSX } from 'preact'
+import { SAMPLES } from './store.js'
 
 const SHAPES: Readonly<Record<string, JSX.Element>> = {
   up: <circle cx='8' cy='8' r='5' />,
@@ -21,7 +22,7 @@ export function Health ({ health }: { health: string }): JSX.Element {
   return <span class={`health ${health}`}><Mark health={health} />{health === 'trial' ? 'on trial' : health}</span>
 }
 
-const WIDTH = 72
+const WIDTH = 64
 const HEIGHT = 20
 
 export function Spark ({ values, kind }: { values: readonly number[] | undefined, kind: string }): JSX.Element {
@@ -36,5 +37,3 @@ export function Spark ({ values, kind }: { values: readonly number[] | undefined
     </svg>
   )
 }
-
-const SAMPLES = 60

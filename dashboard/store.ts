@@ -2,7 +2,7 @@ import type { FullEvent, TickEvent } from '../lib/status/feed.js'
 import { problemsOf, type PoolState, type TargetState } from '../lib/status/state.js'
 
 /** Events that a line remembers. */
-export const SAMPLES = 60
+export const SAMPLES = 40
 
 /** What one target has done lately, the newest last. */
 export interface Series {

@@ -1,4 +1,4 @@
-/** The targets of each pool, the sick ones first. */
+/** The targets of each pool, the sick ones first. Roles are spelt out: a table that a phone shows as cards loses them. */
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { PoolState, TargetState } from '../lib/status/state.js'
@@ -9,7 +9,7 @@ import { Health, Spark } from './marks.js'
 import { recent, type Store } from './store.js'
 
 /** Rows that are shown of a pool until more are asked for. */
-const PAGE = 25
+const PAGE = 20
 
 const FILTERS = ['all', 'up', 'down', 'trial', 'draining'] as const
 
@@ -68,17 +68,17 @@ function Pool ({ store, pool, targets, ask, now, actions, narrowed }: PoolProps)
           <span>{pool.up} of {pool.of} up</span>
           <span>{count(load.inFlight)}{limits.inFlight > 0 && ` of ${count(limits.inFlight)}`} in flight</span>
           <span>{count(load.waiting)} in line</span>
-          <span>{count(counters.retries)} retries</span>
+          <span>{count(counters.retries)} {counters.retries === 1 ? 'retry' : 'retries'}</span>
           {budgetLeft !== undefined && <span>budget for {count(Math.floor(budgetLeft))} more</span>}
         </p>
       </div>
       {pool.warnings.map(warning => <p key={warning} class='warning'>{warning}</p>)}
-      <table>
+      <table role='table'>
         <caption class='hidden'>Targets of {pool.name}, the sick ones first</caption>
-        <thead>
-          <tr><th scope='col'>Target</th><th scope='col'>Health</th><th scope='col'>Rate</th><th scope='col'>Latency</th><th scope='col'>Errors</th><th scope='col' class='number'>In flight</th><th scope='col' class='number'>Weight</th>{actions && <th scope='col'><span class='hidden'>Actions</span></th>}</tr>
+        <thead role='rowgroup'>
+          <tr role='row'><th role='columnheader' scope='col'>Target</th><th role='columnheader' scope='col'>Health</th><th role='columnheader' scope='col'>Rate</th><th role='columnheader' scope='col'>Latency</th><th role='columnheader' scope='col'>Errors</th><th role='columnheader' scope='col' class='number'>In flight</th><th role='columnheader' scope='col' class='number'>Weight</th>{actions && <th role='columnheader' scope='col'><span class='hidden'>Actions</span></th>}</tr>
         </thead>
-        <tbody>{page.map(target => <Row key={target.url} store={store} pool={pool.name} target={target} ask={ask} now={now} actions={actions} />)}</tbody>
+        <tbody role='rowgroup'>{page.map(target => <Row key={target.url} store={store} pool={pool.name} target={target} ask={ask} now={now} actions={actions} />)}</tbody>
       </table>
       {sorted.length > shown && (
         <p class='more'>
@@ -99,16 +99,16 @@ function Row ({ store, pool, target, ask, now, actions }: { store: Store, pool: 
   const button = (action: Asked['action'], label: string): JSX.Element =>
     <button type='button' aria-label={`${label} ${shortUrl(url)}`} onClick={() => { ask({ action, pool, target }) }}>{label}</button>
   return (
-    <tr class={health}>
-      <th scope='row' class='url'>{shortUrl(url)}{facts.length > 0 && <span class='quiet'> {facts.join(', ')}</span>}</th>
-      <td class='why'><Health health={health} />{health !== 'up' && <span class='reason'>{targetWords(target, now)}</span>}</td>
-      <td data-label='Rate'><Spark values={series?.rate} kind='rate' /><span class='figure'>{rate(recent(series?.rate))}</span></td>
-      <td data-label='Latency'><Spark values={series?.latency} kind='latency' /><span class='figure'>{ms(latency)}</span></td>
-      <td data-label='Errors'><Spark values={series?.errors} kind='errors' /><span class={errors > 0 ? 'figure bad' : 'figure'}>{rate(errors)}</span></td>
-      <td data-label='In flight' class='number'>{count(inFlight)}{limit !== undefined && ` of ${count(Math.floor(limit))}`}{streams > 0 && `, ${streams} streams`}</td>
-      <td data-label='Weight' class='number'>{weight}</td>
+    <tr role='row' class={health}>
+      <th role='rowheader' scope='row' class='url'>{shortUrl(url)}{facts.length > 0 && <span class='quiet'> {facts.join(', ')}</span>}</th>
+      <td role='cell' class='why'><Health health={health} />{health !== 'up' && <span class='reason'>{targetWords(target, now)}</span>}</td>
+      <td role='cell' data-label='Rate'><Spark values={series?.rate} kind='rate' /><span class='figure'>{rate(recent(series?.rate))}</span></td>
+      <td role='cell' data-label='Latency'><Spark values={series?.latency} kind='latency' /><span class='figure'>{ms(latency)}</span></td>
+      <td role='cell' data-label='Errors'><Spark values={series?.errors} kind='errors' /><span class={errors > 0 ? 'figure bad' : 'figure'}>{rate(errors)}</span></td>
+      <td role='cell' data-label='In flight' class='number'>{count(inFlight)}{limit !== undefined && ` of ${count(Math.floor(limit))}`}{streams > 0 && `, ${streams} streams`}</td>
+      <td role='cell' data-label='Weight' class='number'>{weight}</td>
       {actions && (
-        <td class='actions'>
+        <td role='cell' class='actions'>
           {drained && weight > 0 ? button('undrain', 'Undrain') : button('drain', 'Drain')}
           {button('eject', 'Eject')}
           {button('weight', 'Weight')}

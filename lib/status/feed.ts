@@ -37,7 +37,9 @@ export interface FeedSettings {
 
 interface Reader {
   readonly stream: Writable
-  /** It has not taken what it was sent: it is sent nothing until it has, and everything then. */
+  /** It has yet to take what it was sent, and is sent nothing until it has. */
+  waiting: boolean
+  /** It has missed an event meanwhile, and is to be told everything. */
   behind: boolean
   end (): void
 }
@@ -60,8 +62,9 @@ export class Feed {
   add (stream: Writable): void {
     // What the others know is brought up to now, so that what changes next is the same for all.
     this.#tick()
-    const reader: Reader = { stream, behind: false, end: () => { stream.end() } }
+    const reader: Reader = { stream, waiting: false, behind: false, end: () => { stream.end() } }
     const drained = (): void => {
+      reader.waiting = false
       if (!reader.behind) return
       reader.behind = false
       if (this.#last !== undefined) this.#write(reader, 'state', this.#last)
@@ -97,8 +100,7 @@ export class Feed {
   }
 
   #tick (): void {
-    const { clients } = this.#settings
-    if (clients === 0 || this.#readers.size === 0) return
+    if (this.#readers.size === 0) return
     const before = this.#last
     const now = this.#settings.state()
     this.#last = now
@@ -112,8 +114,9 @@ export class Feed {
   }
 
   #send (reader: Reader, text: string): void {
-    if (reader.behind || reader.stream.writableEnded) return
-    reader.behind = !reader.stream.write(text)
+    if (reader.stream.writableEnded) return
+    if (reader.waiting) reader.behind = true
+    else reader.waiting = !reader.stream.write(text)
   }
 }
 

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../clock.js'
 import { BadOptionError } from '../errors.js'
@@ -9,7 +10,7 @@ import { isClosing } from '../shutdown.js'
 import { routesOf } from '../traffic.js'
 import { act, refuseCrossSite, type ActionBody, type ACTIONS } from './actions.js'
 import { configurationOf } from './configuration.js'
-import { ActionsOffError, NoSuchPoolError, TooManyWatchersError } from './errors.js'
+import { ActionsOffError, NoSuchPoolError, NotUnderstoodError, TooManyWatchersError } from './errors.js'
 import { Feed } from './feed.js'
 import { statusSchema, type ClockedOptions, type StatusOptions } from './options.js'
 import { mountPage } from './page.js'
@@ -84,16 +85,16 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
     })
     guarded.post('/api/pools/:pool/explain', { schema: explainSchema }, async request => {
       refuseCrossSite(request)
-      const explanation = poolOf(request).explain(request.body as balancer.SupposedRequest)
-      return { text: balancer.explainText(explanation), explanation }
+      return explained(poolOf(request), request.body as balancer.SupposedRequest)
     })
     for (const [name, schema] of Object.entries(actionSchemas)) {
       guarded.post<{ Params: { pool: string }, Body: ActionBody }>(`/api/pools/:pool/${name}`, { schema }, async request => {
         if (!actions) throw ActionsOffError()
         refuseCrossSite(request)
         const pool = poolOf(request)
+        const by = printable(String(who(request)))
         const { done, target: { url } } = act(name as keyof typeof ACTIONS, pool, request.body)
-        const deed = { at: clock.wall(), who: printable(String(who(request))), action: done, pool: pool.name, target: url }
+        const deed = { at: clock.wall(), who: by, action: done, pool: pool.name, target: url }
         deeds.push(deed)
         if (deeds.length > DEEDS) deeds.shift()
         request.log.info(deed, 'an operator has changed a target')
@@ -111,12 +112,23 @@ function poolNamed (pools: Pools, name: string): balancer.Pool {
   return pool
 }
 
+/** @throws NotUnderstoodError for a request that makes no sense: it is the asker's mistake, and no option of the app's */
+function explained (pool: balancer.Pool, request: balancer.SupposedRequest): object {
+  try {
+    const explanation = pool.explain(request)
+    return { text: balancer.explainText(explanation), explanation }
+  } catch (error) {
+    if (error instanceof BadOptionError) throw NotUnderstoodError((error as Error).message)
+    throw error
+  }
+}
+
 /** What the plugin, the user's hook or Fastify says is passed on; what nobody has foreseen is for the log. */
 async function answerError (this: FastifyInstance, error: FastifyError, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { statusCode = reply.statusCode >= 400 ? reply.statusCode : 500, code } = error
   const foreseen = statusCode < 500 || code?.startsWith('FST_BALANCER_') === true
   if (!foreseen) request.log.error({ err: error }, 'the status API failed')
-  await reply.code(statusCode).send({ statusCode, code, error: error.name, message: foreseen ? error.message : 'Internal Server Error' })
+  await reply.code(statusCode).send({ statusCode, code, error: STATUS_CODES[statusCode] ?? 'Error', message: foreseen ? error.message : 'Internal Server Error' })
 }
 
 /**

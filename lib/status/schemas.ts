@@ -116,7 +116,7 @@ export const transitionsSchema: Schema = {
 export const eventsSchema: Schema = {
   tags,
   summary: 'The state, and then every second what has changed, as server-sent events `state` and `tick`',
-  response: answers('An endless text/event-stream', { type: 'string' }, 503)
+  response: answers('Events without an end', { content: { 'text/event-stream': { schema: string } } }, 503)
 }
 
 export const liveSchema: Schema = { tags, summary: 'Whether the process answers', response: answers('It does', open({ live: boolean })) }

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import swagger from '@fastify/swagger'
+import { Ajv } from 'ajv'
 import Fastify from 'fastify'
 import t from 'tap'
+import { BadOptionError } from '../../lib/errors.js'
 import balancer, { routesOf } from '../../lib/index.js'
-import { status, type FullEvent, type PoolState, type TickEvent } from '../../lib/status/index.js'
+import { status, type FullEvent, type Pools, type PoolState, type TickEvent } from '../../lib/status/index.js'
 import { named } from '../kit/index.js'
 import { pem } from '../kit/tls/index.js'
 import { events, statusGateway } from './kit.js'
@@ -53,7 +55,7 @@ t.test('routes are counted, those with a handler and WebSockets as well, by app'
 
 t.test('configuration is shown with defaults, and secrets and functions are not', async t => {
   const a = await named(t, 'a')
-  const secrets = ['cookie-secret-of-16-chars', 'Bearer probe-token', 'query-token', 'hunter2']
+  const secrets = ['cookie-secret-of-16-chars', 'Bearer probe-token', 'query-token', 'correct-horse']
   const { get, state } = await statusGateway(t, {
     name: 'api',
     prefix: '/api',
@@ -189,16 +191,51 @@ t.test('OpenAPI describes every route of the API', async t => {
   const { app } = await statusGateway(t, { name: 'api', prefix: '/api', targets: [a.url] }, {}, async app => {
     await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'gateway', version: '1' } } })
   })
-  const document = app.swagger() as unknown as { openapi: string, paths: Record<string, Record<string, { summary?: string, responses: Record<string, unknown> }>> }
+  const document = app.swagger() as unknown as { openapi: string, paths: Record<string, Record<string, Operation>> }
   const paths = Object.entries(document.paths).filter(([path]) => path.startsWith('/_balancer'))
   t.same(paths.map(([path]) => path.slice('/_balancer'.length)).sort(), [
     '/api/events', '/api/pools/{pool}', '/api/pools/{pool}/configuration', '/api/pools/{pool}/drain', '/api/pools/{pool}/eject', '/api/pools/{pool}/explain',
     '/api/pools/{pool}/undrain', '/api/pools/{pool}/weight', '/api/state', '/api/transitions', '/live', '/ready'
   ])
+  const ajv = new Ajv({ strict: false })
   for (const [path, methods] of paths) {
     for (const [method, operation] of Object.entries(methods)) {
+      t.same([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name), (operation.parameters ?? []).filter(each => each.in === 'path').map(({ name }) => name), `params of ${path}`)
+      for (const { content = {} } of [...Object.values(operation.responses), operation.requestBody ?? {}]) {
+        for (const { schema } of Object.values(content)) t.equal(typeof ajv.compile(schema), 'function', `${path} has sound schemas`)
+      }
       t.type(operation.summary, 'string', `${method} ${path}`)
-      t.ok(Object.values(operation.responses).every(response => typeof (response as { description?: unknown }).description === 'string'), `answers of ${path} are described`)
+      t.ok(Object.values(operation.responses).every(({ description }) => typeof description === 'string'), `answers of ${path} are described`)
     }
   }
+})
+
+interface Body { readonly description?: string, readonly content?: Record<string, { readonly schema: object }> }
+
+interface Operation {
+  readonly summary?: string
+  readonly parameters?: ReadonlyArray<{ readonly in: string, readonly name: string }>
+  readonly requestBody?: Body
+  readonly responses: Record<string, Body>
+}
+
+t.test('a pool that can explain itself is asked, and one that can not is no mystery', async t => {
+  const a = await named(t, 'a')
+  const asked: object[] = []
+  const explanation = { pool: 'api', policy: 'round-robin', method: 'GET', path: '/x', keyed: true, supposed: true, began: 0, ms: 0, steps: [] }
+  const explain = (request: { method?: string }): object => {
+    asked.push(request)
+    if (request.method === 'NO') throw BadOptionError("method: 'NO', must be another one")
+    return explanation
+  }
+  const gateway = await statusGateway(t, { name: 'api', prefix: '/api', targets: [a.url] }, {
+    upstreams: { api: { name: 'api', explain }, old: { name: 'old' } } as unknown as Pools
+  })
+  const path = '/api/pools/api/explain'
+  t.match(await gateway.post(path, { key: 'ada', path: '/x', headers: { cookie: 'a=b' } }), { status: 200, body: { explanation } })
+  t.same(asked, [{ key: 'ada', path: '/x', headers: { cookie: 'a=b' }, method: 'GET' }], 'without an auth hook too: nothing is changed by it')
+  t.match(await gateway.post(path, { method: 'NO' }), { status: 400, body: { code: 'FST_BALANCER_NOT_UNDERSTOOD', message: /must be another one/ } })
+  t.match(await gateway.post(path, { path: 'x' }), { status: 400 })
+  t.match(await gateway.post(path, {}, { 'sec-fetch-site': 'cross-site' }), { status: 403 })
+  t.match(await gateway.post('/api/pools/old/explain', {}), { status: 501, body: { code: 'FST_BALANCER_NOT_EXPLAINED' } })
 })
