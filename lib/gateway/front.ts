@@ -7,7 +7,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Clock } from '../clock.js'
 import { continueLazily } from '../continue.js'
 import type { Upstreams } from '../plugin.js'
-import { beginClosing, cutOff, shutdown, type ShutdownOptions } from '../shutdown.js'
+import { beginClosing, cutOff, goAway, shutdown, type ShutdownOptions } from '../shutdown.js'
 import type { Generation } from './generation.js'
 import type { ServerTls } from './listen-tls.js'
 import type { ListenOptions } from './types.js'
@@ -98,6 +98,8 @@ export class Front {
    */
   async leave (): Promise<void> {
     beginClosing(this.#server)
+    // On HTTP/2 no answer can end its connection.
+    goAway(this.#server)
     // Not the close of an HTTP server: that would cut off connections that are idle just now, on which a request may be coming.
     await new Promise<void>(resolve => { NetServer.prototype.close.call(this.#server, () => { resolve() }) })
     await this.#app.close()

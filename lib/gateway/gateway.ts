@@ -35,6 +35,9 @@ export class Gateway {
   readonly #pools: Pools
   readonly #started: number
   readonly #closed = new Set<Promise<void>>()
+  /** As it was asked for. */
+  #asked: GatewayDocument | undefined
+  /** What is in effect: without what waits for a restart. */
   #document: GatewayDocument | undefined
   #generation: Generation | undefined
   /** Generations that have requests to finish. */
@@ -93,7 +96,9 @@ export class Gateway {
   async reload (document: GatewayDocument): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#stopping !== undefined) return
-      if (isDeepStrictEqual(document, this.#document)) {
+      if (isDeepStrictEqual(document, this.#asked)) {
+        // The files that it names may be others all the same.
+        await this.#renewCertificate()
         this.#log.info('the configuration is as before')
         return
       }
@@ -116,6 +121,11 @@ export class Gateway {
     return await turn
   }
 
+  async #renewCertificate (): Promise<void> {
+    const { tls } = this.#document?.listen ?? {}
+    if (tls !== undefined) this.#front?.secure(await serverTls(tls))
+  }
+
   /** Everything that may fail comes first, and is undone when it does. From then on nothing is waited for. */
   async #change (document: GatewayDocument): Promise<void> {
     const { listen = {}, admin, log = {} } = document
@@ -127,21 +137,27 @@ export class Gateway {
       undo.push(pools.abandon)
       const generation = before !== undefined && this.#generation !== undefined && sameRoutes(before, document) ? undefined : await this.#makeGeneration(document, pools.pools)
       if (generation !== undefined) undo.push(async () => { await generation.app.close() })
+      if (this.#generation === undefined) {
+        // Whoever comes with the first listener finds it there.
+        this.#generation = generation
+        undo.push(() => { this.#generation = undefined })
+      }
 
       const moved = !isDeepStrictEqual(addressOf(listen), addressOf(before?.listen)) || this.#front === undefined
-      const front = moved ? this.#makeFront(document, tls, () => this.#generation ?? generation as Generation) : undefined
+      const front = moved ? this.#makeFront(document, tls) : undefined
       if (front !== undefined) {
         undo.push(() => { this.#leave(front) })
-        await front.listen()
+        await listened('listen', front.listen())
       }
-      const otherAdmin = !isDeepStrictEqual(admin, before?.admin)
+      const otherAdmin = !isDeepStrictEqual(adminAddressOf(admin), adminAddressOf(before?.admin))
       const nextAdmin = otherAdmin && admin !== undefined ? await this.#makeAdmin(admin) : undefined
 
       const settled = moved ? listen : settledListen(listen, before?.listen ?? {})
+      this.#asked = document
       this.#document = { ...document, listen: settled }
       if (before !== undefined) this.#tellOfRestarts(before, document, moved)
       pools.commit()
-      if (generation !== undefined) {
+      if (generation !== undefined && generation !== this.#generation) {
         this.#retire(this.#generation)
         this.#generation = generation
       }
@@ -159,6 +175,8 @@ export class Gateway {
         const former = this.#admin
         this.#admin = nextAdmin
         if (former !== undefined) this.#ends(former.close())
+      } else if (admin !== undefined) {
+        this.#admin?.adjust(admin)
       }
       this.#watchTls(settled)
     } catch (error) {
@@ -180,9 +198,9 @@ export class Gateway {
     })
   }
 
-  #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined, current: () => Generation): Front {
+  #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined): Front {
     return new Front({
-      listen, tls, shutdown, log: this.#log, clock: this.#clock, current, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
+      listen, tls, shutdown, log: this.#log, clock: this.#clock, current: () => this.#generation as Generation, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
     })
   }
 
@@ -191,7 +209,7 @@ export class Gateway {
       options, log: this.#log, upstreams: this.upstreams, closing: () => this.#stopping !== undefined, status: () => this.#status()
     })
     try {
-      await admin.listen()
+      await listened('admin', admin.listen())
     } catch (error) {
       await admin.close()
       throw error
@@ -276,6 +294,21 @@ export class Gateway {
       await this.#pools.destroy()
       await this.#admin?.close()
     }
+  }
+}
+
+function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
+  if (admin === undefined) return undefined
+  const { host = '127.0.0.1', port = 9090 } = admin
+  return { host, port }
+}
+
+/** Has an error say by which part of the document somebody was to listen. */
+async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
+  try {
+    await listening
+  } catch (error) {
+    throw Object.assign(error as Error, { option })
   }
 }
 

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { endWithAnswers } from '../shutdown.js'
 import { routerOptions } from './check.js'
-import { requestLogging } from './log.js'
+import { logRequests as addRequestLines, ownRequestLines } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
 import type { Extensions } from './schema.js'
 import type { ListenOptions } from './types.js'
@@ -19,9 +19,9 @@ declare module 'node:http' {
 
 type FrontSocket = Duplex & { [kFront]?: Server }
 
-export interface GenerationSettings extends RouteTable {
+export interface GenerationSettings extends Omit<RouteTable, 'requestLog'> {
   readonly listen: ListenOptions
-  /** Whether each request is logged. */
+  /** Whether each request has a line in the log, and not only those that have failed. */
   readonly logRequests: boolean
   readonly log: FastifyBaseLogger
   /** Numbers requests across generations. */
@@ -52,7 +52,7 @@ export class Generation {
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),
       loggerInstance: log,
-      ...requestLogging(logRequests),
+      ...ownRequestLines(),
       genReqId: nextId,
       trustProxy: trustProxy as boolean,
       ...(bodyLimit === undefined ? undefined : { bodyLimit }),
@@ -66,8 +66,9 @@ export class Generation {
       server.on(event, (socket: FrontSocket) => { socket[kFront]?.emit(event, socket) })
     }
     endWithAnswers(app, request => request[kFront])
+    addRequestLines(app, logRequests)
     try {
-      await registerRoutes(app, settings, extensions)
+      await registerRoutes(app, { ...settings, requestLog: logRequests ? true : 'errors' }, extensions)
       await app.ready()
     } catch (error) {
       await app.close().catch(() => {})
