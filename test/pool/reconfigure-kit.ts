@@ -1,4 +1,5 @@
 /** Pools whose options change while they are used. */
+import { setImmediate as tick } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { poolSettings } from '../../lib/pool-settings.js'
 import type { PoolOptions } from '../../lib/pool-options.js'
@@ -17,16 +18,18 @@ export interface Reconfigurable extends TestPool {
   readonly end: () => Promise<void>
 }
 
-/** A started pool on a clock that stands still. */
-export async function reconfigurable (t: Test, options: PoolOptions): Promise<Reconfigurable> {
+/** A pool on a clock that stands still. It is started unless it is told not to be. */
+export async function reconfigurable (t: Test, options: PoolOptions, started = true): Promise<Reconfigurable> {
   const clock = new VirtualClock()
   const made = poolOf(t, options, clock)
   const { pool } = made
   let present = options
-  await pool.start()
+  if (started) await pool.start()
   const send = async (path: string): Promise<{ readonly status: number, readonly name: string }> => {
-    const { statusCode, headers, body } = await pool.request({ method: 'GET', path })
+    const { statusCode, headers, body } = await pool.request({ method: 'GET', path, key: path })
     await body.dump()
+    // Its connection is free for the next one only then.
+    await tick()
     return { status: statusCode, name: String(headers['x-name']) }
   }
   return {
