@@ -23,13 +23,22 @@ export type Checked = { readonly value: GatewayDocument, readonly problems?: nev
  */
 export async function check (document: Document, extensions: Extensions): Promise<Checked> {
   if (document.problems.length > 0) return { problems: inOrder(document.problems) }
-  const formal = formalMistakes(document, documentSchema(extensions))
+  const formal = formalMistakes(document, schemaOf(extensions))
   let content = await contentMistakes(document.value, formal)
   if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal)
   const found = [...formal, ...content]
   found.push(...await routingMistakes(document.value, found))
   if (found.length > 0) return { problems: inOrder(found.map(mistake => document.problem(mistake))) }
   return { value: document.value as GatewayDocument }
+}
+
+/** One for all documents: a validator never lets go of a schema that it has compiled. */
+const schemas = new WeakMap<Extensions, object>()
+
+function schemaOf (extensions: Extensions): object {
+  const schema = schemas.get(extensions) ?? documentSchema(extensions)
+  schemas.set(extensions, schema)
+  return schema
 }
 
 function formalMistakes (document: Document, schema: object): readonly Mistake[] {

@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2'
 import { Agent as HttpAgent, get as getPlain, type IncomingMessage } from 'node:http'
 import { Agent, request as ask } from 'node:https'
 import { join } from 'node:path'
-import { connect, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { freePort } from '../workers/free-port.js'
 import { named, until, upstream } from '../kit/index.js'
@@ -22,9 +22,11 @@ interface Answer { readonly status: number | undefined, readonly text: string, r
 async function get (url: string, options: object = {}): Promise<Answer> {
   const asking = ask(url, { ca, agent: false, servername: 'localhost', ...options }).end()
   const [response] = await once(asking, 'response') as [IncomingMessage]
+  // A connection that is kept is not the response's any more once that has ended.
+  const certificate = (response.socket as TLSSocket).getPeerCertificate().fingerprint256
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) text += chunk as string
-  return { status: response.statusCode, text, certificate: (response.socket as TLSSocket).getPeerCertificate().fingerprint256 }
+  return { status: response.statusCode, text, certificate }
 }
 
 async function pair (path: string, name: 'server' | 'wrong-name'): Promise<void> {
