@@ -5,6 +5,7 @@ import type { Upstreams } from '../plugin.js'
 import { readinessHandler } from '../readiness.js'
 import type { TargetSnapshot } from '../target.js'
 import { logRequests, ownRequestLines } from './log.js'
+import { ADMIN } from './standards.js'
 import type { AdminOptions } from './types.js'
 
 /** What operators see of a pool. */
@@ -46,15 +47,17 @@ export class Admin {
     app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send({ ...status(), pools: poolStatuses(upstreams) }))
   }
 
-  /** Where it listens, as a URL. */
-  get address (): string {
-    const { address, port, family } = this.#app.server.address() as AddressInfo
+  /** Where it listens, as a URL; undefined before and after. */
+  get address (): string | undefined {
+    const place = this.#app.server.address() as AddressInfo | null
+    if (place === null) return undefined
+    const { address, port, family } = place
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   }
 
   /** @throws what the system says against it */
   async listen (): Promise<void> {
-    const { host = '127.0.0.1', port = 9090 } = this.#options
+    const { host = ADMIN.host, port = ADMIN.port } = this.#options
     await this.#app.listen({ host, port })
   }
 

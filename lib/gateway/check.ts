@@ -11,6 +11,7 @@ import { serverTlsErrors } from './listen-tls.js'
 import { inOrder, splitMessage, type Problem } from './problems.js'
 import { registerRoutes } from './routes.js'
 import { documentSchema, type Extensions } from './schema.js'
+import { ADMIN, LISTEN, SHUTDOWN } from './standards.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
 const SILENT: PoolLogger = { info () {}, warn () {}, error () {} }
@@ -56,13 +57,13 @@ async function contentMistakes (value: unknown, formal: readonly Mistake[]): Pro
   const found: Mistake[] = []
   if (sound('listen')) {
     if (listen.http2 === true && listen.tls === undefined) found.push({ path: ['listen', 'http2'], kind: 'value', message: 'true, must have tls beside it: browsers and most clients speak HTTP/2 over TLS only' })
-    if (admin !== undefined && sound('admin') && (listen.port ?? 8080) !== 0 && (listen.port ?? 8080) === (admin.port ?? 9090)) {
-      found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? 9090)} is the port of listen, must be another one` })
+    if (admin !== undefined && sound('admin') && (listen.port ?? LISTEN.port) !== 0 && (listen.port ?? LISTEN.port) === (admin.port ?? ADMIN.port)) {
+      found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? ADMIN.port)} is the port of listen, must be another one` })
     }
   }
   if (listen.tls !== undefined && sound('listen', 'tls')) found.push(...(await serverTlsErrors(listen.tls)).map(mistakeOf))
   if (sound('shutdown')) {
-    const { delay = 0, grace = 10_000 } = shutdown
+    const { delay = SHUTDOWN.delay, grace = SHUTDOWN.grace } = shutdown
     if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
   }
   if (isObject.passes.test(pools)) {

@@ -9,6 +9,7 @@ import { Generation } from './generation.js'
 import { serverTls, tlsFiles } from './listen-tls.js'
 import { Pools } from './pools.js'
 import type { Extensions } from './schema.js'
+import { ADMIN, LISTEN, LOG, SHUTDOWN } from './standards.js'
 import type { GatewayDocument, ListenOptions } from './types.js'
 import { VERSION } from './version.js'
 
@@ -63,7 +64,7 @@ export class Gateway {
   /** Every pool of the moment by name. */
   get upstreams (): Upstreams { return this.#pools.upstreams }
 
-  /** Where clients come in, as a URL. */
+  /** Where clients come in, as a URL; undefined before and after. */
   get address (): string | undefined { return this.#front?.address }
 
   get adminAddress (): string | undefined { return this.#admin?.address }
@@ -161,7 +162,7 @@ export class Gateway {
         this.#retire(this.#generation)
         this.#generation = generation
       }
-      this.#log.level = log.level ?? 'info'
+      this.#log.level = log.level ?? LOG.level
       if (this.#generation !== undefined) this.#generation.app.log.level = this.#log.level
       if (front !== undefined) {
         this.#leave(this.#front)
@@ -188,7 +189,7 @@ export class Gateway {
   async #makeGeneration ({ listen = {}, log = {}, routes, guards }: GatewayDocument, pools: Upstreams | Readonly<Record<string, never>> | object): Promise<Generation> {
     return await Generation.make({
       listen,
-      logRequests: log.requests ?? true,
+      logRequests: log.requests ?? LOG.requests,
       log: this.#log,
       nextId: () => `req-${(this.#requests++).toString(36)}`,
       routes,
@@ -282,7 +283,7 @@ export class Gateway {
   async #stop (): Promise<void> {
     this.#stopWatching()
     for (const front of this.#formerFronts) front.endIdle()
-    const { grace = 10_000 } = this.#document?.shutdown ?? {}
+    const { grace = SHUTDOWN.grace } = this.#document?.shutdown ?? {}
     const cancel = this.#clock.after(grace + LAST_WORDS, () => { for (const front of this.#formerFronts) front.cutOff() })
     try {
       await this.#front?.close()
@@ -299,7 +300,7 @@ export class Gateway {
 
 function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
   if (admin === undefined) return undefined
-  const { host = '127.0.0.1', port = 9090 } = admin
+  const { host = ADMIN.host, port = ADMIN.port } = admin
   return { host, port }
 }
 
@@ -313,7 +314,7 @@ async function listened (option: 'listen' | 'admin', listening: Promise<void>): 
 }
 
 /** What a listener can not change without being another one. */
-function addressOf ({ host = '0.0.0.0', port = 8080 }: ListenOptions = {}): object {
+function addressOf ({ host = LISTEN.host, port = LISTEN.port }: ListenOptions = {}): object {
   return { host, port }
 }
 

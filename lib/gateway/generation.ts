@@ -6,6 +6,7 @@ import { routerOptions } from './check.js'
 import { logRequests as addRequestLines, ownRequestLines } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
 import type { Extensions } from './schema.js'
+import { LISTEN } from './standards.js'
 import type { ListenOptions } from './types.js'
 
 /** The server that a request, or a connection that is handed back, came by. */
@@ -47,7 +48,7 @@ export class Generation {
 
   /** @throws BadOptionError, or what a guard makes of its options */
   static async make (settings: GenerationSettings): Promise<Generation> {
-    const { listen: { trustProxy = false, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
+    const { listen: { trustProxy = LISTEN.trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
     const server = createServer()
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),

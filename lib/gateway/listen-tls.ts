@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { BadOptionError } from '../errors.js'
 import { badPem, secureContext, type Pem, type PemSource } from '../pem.js'
+import { LISTEN_TLS } from './standards.js'
 import type { ListenTlsOptions } from './types.js'
 
 /** What a TLS server is made with, or given anew with `setSecureContext`. */
@@ -26,7 +27,7 @@ export function tlsFiles (options: ListenTlsOptions | undefined): readonly strin
  * @throws BadOptionError
  */
 export async function serverTls (options: ListenTlsOptions): Promise<ServerTls> {
-  const { passphrase, requestCert = false, rejectUnauthorized = true, minVersion = 'TLSv1.2' } = options
+  const { passphrase, requestCert, rejectUnauthorized, minVersion } = { ...LISTEN_TLS, ...options }
   const unfit = unfitting(options)
   if (unfit !== undefined) throw unfit
   const pems = await Promise.all(sourcesOf(options).map(readPem))
@@ -69,7 +70,7 @@ function passes (check: () => unknown, failures: Error[]): boolean {
 }
 
 /** What is wrong with the options before any file is read. */
-function unfitting ({ requestCert = false, caFile }: ListenTlsOptions): Error | undefined {
+function unfitting ({ requestCert = LISTEN_TLS.requestCert, caFile }: ListenTlsOptions): Error | undefined {
   if (requestCert && caFile === undefined) return BadOptionError('listen.tls.caFile: missing, must be given with requestCert: the authorities of clients')
   if (!requestCert && caFile !== undefined) return BadOptionError('listen.tls.caFile: clients are not asked for certificates, must be left out unless requestCert is true')
   return undefined

@@ -1,8 +1,9 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { kAttempts } from '../forwarding.js'
+import { LOG } from './standards.js'
 import type { LogOptions } from './types.js'
 
-/** Where log lines go; a stream of Node, or what pino-pretty makes of one. */
+/** Where log lines go: a stream of Node, or whatever can be written to. */
 export interface LogStream {
   write (line: string): unknown
 }
@@ -12,7 +13,7 @@ export interface LogStream {
  *
  * @throws Error when `pretty` is true and pino-pretty is not there
  */
-export async function makeLog ({ level = 'info', pretty = 'auto' }: LogOptions, stream: LogStream & { readonly isTTY?: boolean }): Promise<FastifyBaseLogger> {
+export async function makeLog ({ level = LOG.level, pretty = LOG.pretty }: LogOptions, stream: LogStream & { readonly isTTY?: boolean }): Promise<FastifyBaseLogger> {
   const prettily = pretty === true || (pretty === 'auto' && stream.isTTY === true) ? await prettyStream(stream, pretty === true) : undefined
   // Fastify knows how to write requests, answers and errors.
   return Fastify({ logger: { level, stream: prettily ?? stream } }).log
@@ -74,8 +75,9 @@ async function prettyStream (stream: LogStream, required: boolean): Promise<LogS
   // An optional peer, which need not be there when this is compiled either.
   const name = 'pino-pretty'
   try {
-    const { default: pretty } = await import(name) as { default: (options: object) => LogStream }
-    return pretty({ destination: stream, colorize: true, ignore: 'pid,hostname' })
+    const { default: { prettyFactory } } = await import(name) as { default: { prettyFactory: (options: object) => (line: string) => string } }
+    const format = prettyFactory({ colorize: true, ignore: 'pid,hostname' })
+    return { write: line => stream.write(format(line)) }
   } catch (error) {
     if (required) throw new Error('log.pretty: true needs pino-pretty: npm install pino-pretty', { cause: error })
     return undefined
