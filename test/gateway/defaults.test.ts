@@ -36,7 +36,7 @@ function withOption (options: Options, [first = '', ...rest]: readonly string[],
 async function fingerprint (options: Options): Promise<string> {
   const clock = new VirtualClock()
   const settings = poolSettings('users', options as unknown as PoolOptions, '', silent, clock)
-  const { breaker, retry, affinity, limits, health, hedge, name, clock: _, log: __, tls, options: ___, selection, ...plain } = settings
+  const { breaker, retry, affinity, limits, health, hedge, clock: _, log: __, tls, options: ___, selection, ...plain } = settings
   const answered = (status: number): Outcome => ({ kind: 'answered', status, latency: 1 })
   const failed = (kind: 'unsent' | 'failed' | 'broken' | 'aborted'): Outcome => ({ kind, error: new Error(kind) })
   const ejected = (every: number, faulty: number, pause: number): number[] => {
@@ -73,14 +73,19 @@ async function fingerprint (options: Options): Promise<string> {
     }
   }
   const { rule, budget, ...retries } = retry
-  let tokens = 0
-  while (tokens < 1000 && budget?.left !== undefined && budget.left > 0 && budget.take()) tokens++
+  const budgeted = [budget?.left]
+  for (let i = 0; i < 100; i++) budget?.deposit()
+  budgeted.push(budget?.left)
+  for (let i = 0; i < 30; i++) {
+    await clock.advance(1000)
+    budgeted.push(budget?.left)
+  }
   return JSON.stringify({
     plain,
     selection,
     limits,
     retries,
-    budget: [tokens, budget],
+    budgeted,
     affinity,
     ejection: breaker?.ejection,
     reconnect: [breaker?.reconnect, breaker?.maxEjected],
@@ -112,10 +117,7 @@ function another (path: string, value: unknown): unknown {
 /** What no text shows: it is said elsewhere, by the tests that are named. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'policy.fallback': 'test/options/defaults.test.ts',
-  'tls.reloadInterval': 'test/tls/reload.test.ts',
-  'retries.budget.share': 'below',
-  'retries.budget.floor': 'below',
-  'retries.budget.window': 'below'
+  'tls.reloadInterval': 'test/tls/reload.test.ts'
 }
 
 t.test('what is said of the defaults of pools holds, and would not if they were others', async t => {
@@ -131,16 +133,6 @@ t.test('what is said of the defaults of pools holds, and would not if they were 
   t.ok(checked > 50, String(checked))
 })
 
-t.test('the budget of retries is what is said', async t => {
-  const { retries: _, ...given } = GIVEN
-  const said = Object.fromEntries(stated('pools.*.retries.budget.'))
-  const clock = new VirtualClock()
-  const left = (options: Options): unknown => poolSettings('users', options as unknown as PoolOptions, '', silent, clock).retry.budget?.left
-  t.equal(left(given), left({ ...given, retries: { budget: said } }))
-  t.equal(left(given), Number(said['floor']) * Number(said['window']) / 1000)
-  t.match(readFileSync(new URL('../../lib/pool-options.ts', import.meta.url), 'utf8'), `share: ${String(said['share'])}, floor: ${String(said['floor'])}, window: 10_000 }`)
-})
-
 t.test('what is said of the listeners, the log and the shutdown is what the gateway goes by', async t => {
   const own: Options = Object.fromEntries([['listen', LISTEN], ['listen.tls', LISTEN_TLS], ['admin', ADMIN], ['shutdown', SHUTDOWN], ['log', LOG]]
     .flatMap(([group, table]) => Object.entries(table as object).map(([name, value]) => [`${String(group)}.${name}`, value])))
@@ -152,7 +144,8 @@ t.test('what is said of the listeners, the log and the shutdown is what the gate
 })
 
 t.test('what is said of routes is what the manual says, which its own tests hold', async t => {
-  const rows = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').split('\n')
+  const [section = ''] = /^### Route\n[^]*?(?=^## )/m.exec(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')) ?? []
+  const rows = section.split('\n')
   let compared = 0
   for (const [path, value] of stated('routes.*.')) {
     const row = rows.find(line => line.startsWith(`| \`${path}\` |`) || line.startsWith(`| \`${path.split('.').at(-1) ?? ''}\` |`))
