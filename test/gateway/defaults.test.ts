@@ -1,5 +1,5 @@
-import Fastify from 'fastify'
 import { readFileSync } from 'node:fs'
+import Fastify from 'fastify'
 import t from 'tap'
 import type { Dispatcher } from 'undici'
 import { ADMIN, LISTEN, LISTEN_TLS, LOG, SHUTDOWN } from '../../lib/gateway/standards.js'
@@ -52,8 +52,8 @@ async function fingerprint (options: Options): Promise<string> {
     return at
   }
   const adaptive = limits.adaptive?.()
-  const learned = Array.from({ length: 2000 }, (_, i) => {
-    adaptive?.sample(i < 1000 ? 10 : 5 + i % 40, i < 1000 ? 1000 : 500)
+  const learned = Array.from({ length: 600 }, (_, i) => {
+    adaptive?.sample(i < 300 ? 10 : 5 + i % 40, i < 300 ? 1000 : 500)
     return adaptive?.limit
   })
   const probed: unknown[] = []
@@ -86,12 +86,12 @@ async function fingerprint (options: Options): Promise<string> {
     limits,
     retries,
     budgeted,
-    affinity,
+    cookie: affinity?.setCookie('http://a.test'),
     ejection: breaker?.ejection,
     reconnect: [breaker?.reconnect, breaker?.maxEjected],
     faults: [failed('unsent'), failed('failed'), failed('broken'), failed('aborted'), answered(499), answered(500), answered(599)].map(outcome => breaker?.isFault(outcome)),
     ejected: [ejected(1, 1, 0), ejected(2, 1, 0), ejected(3, 1, 0), ejected(2, 1, 700)],
-    retried: [500, 502, 503, 504].flatMap(status => ['GET', 'POST'].map(method => rule(answered(status), { method, replayable: true, attempts: 1 }))),
+    retried: [500, 502, 503, 504].flatMap(status => ['GET', 'POST'].map(method => rule(answered(status), { method, idempotencyKey: false, replayable: true }))),
     learned,
     probed,
     health,
@@ -103,9 +103,21 @@ async function fingerprint (options: Options): Promise<string> {
 /** Something else that is allowed in its place. */
 function another (path: string, value: unknown): unknown {
   const others: Options = {
-    policy: 'random', 'limits.queueOrder': 'newest', 'health.type': 'tcp', 'health.method': 'HEAD', 'health.status': '200-298', 'health.initial': 'down', drainHeader: 'x-other',
-    'affinity.path': '/other', 'affinity.sameSite': 'strict', 'policy.fallback': 'first', 'limits.adaptive.initial': 25, 'limits.adaptive.max': 150, 'limits.adaptive.min': 10,
-    panic: 0.25, 'health.path': '/x'
+    policy: 'random',
+    'limits.queueOrder': 'newest',
+    'health.type': 'tcp',
+    'health.method': 'HEAD',
+    'health.status': '200-298',
+    'health.initial': 'down',
+    drainHeader: 'x-other',
+    'affinity.path': '/other',
+    'affinity.sameSite': 'strict',
+    'policy.fallback': 'first',
+    'limits.adaptive.initial': 25,
+    'limits.adaptive.max': 150,
+    'limits.adaptive.min': 10,
+    panic: 0.25,
+    'health.path': '/x'
   }
   if (path in others) return others[path]
   if (typeof value === 'boolean') return !value

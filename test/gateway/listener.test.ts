@@ -136,13 +136,13 @@ t.test('a gateway that moves loses no request', async t => {
   `
   const gateway = await start(t, document(ports[0] as number), { args: ['--no-watch'] })
   let port = ports[0] as number
-  let running = true
+  const running = new AbortController()
   let requests = 0
   const failures: string[] = []
   const agent = new HttpAgent({ keepAlive: true, maxSockets: 10 })
   t.teardown(() => { agent.destroy() })
   const load = Promise.all(Array.from({ length: 10 }, async () => {
-    while (running) {
+    while (!running.signal.aborted) {
       try {
         const asking = getPlain(`http://127.0.0.1:${port}/users`, { agent })
         const [response] = await once(asking, 'response') as [IncomingMessage]
@@ -165,7 +165,7 @@ t.test('a gateway that moves loses no request', async t => {
     // Clients hear of it later than the gateway; until then there is nobody on the former port. Those under way are what counts.
     port = next
   }
-  running = false
+  running.abort()
   await load
   t.same(failures.filter(failure => !/ECONNREFUSED/.test(failure)), [], `of ${requests} requests`)
   t.equal(await gateway.stop(), 0)
