@@ -32,8 +32,13 @@ export class Expiries {
     this.keep(usual)
   }
 
-  /** More lengths whose timer is left to run. */
+  /** Other lengths whose timer is left to run, in place of those before. */
   keep (usual: readonly number[]): void {
+    for (const [ms, list] of this.#lists) {
+      if (usual.includes(ms) || list.unused !== undefined) continue
+      list.unused = () => { this.#lists.delete(ms) }
+      list.release()
+    }
     for (const ms of usual) {
       const list = this.#lists.get(ms)
       if (list === undefined) this.#lists.set(ms, new ExpiryList(this.#clock, ms))
@@ -82,9 +87,14 @@ class ExpiryList {
   remove (expiring: Expiring): void {
     this.#chain.remove(expiring)
     expiring.waits = undefined
-    if (this.unused === undefined || this.#chain.first !== undefined) return
+    if (this.unused !== undefined) this.release()
+  }
+
+  /** It is of no more use once nobody waits in it, which may be now. */
+  release (): void {
+    if (this.#chain.first !== undefined) return
     this.rest()
-    this.unused()
+    this.unused?.()
   }
 
   /** Ends the timer when there is nothing to wait for. */

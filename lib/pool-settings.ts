@@ -59,7 +59,7 @@ export function poolSettings (name: string, options: PoolOptions, path: string, 
     policy: policyName(policy),
     targets,
     discovery: discovery === undefined ? undefined : unchanged('discovery')?.discovery ?? { source: discovery, timeout: discoveryTimeout },
-    selection: { policy: unchanged('policy')?.selection.policy ?? (() => makePolicy(policy, clock)), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
+    selection: { policy: unchanged('policy')?.selection.policy ?? policyMaker(policy, clock), followsLoad: followsLoad(policy), panic, zone, overprovisioning },
     retry: unchanged('retries', 'replayBytes')?.retry ?? retrySettings(options.retries ?? {}, replayBytes, within('retries'), clock),
     hedge: hedge === undefined ? undefined : unchanged('hedge')?.hedge ?? hedging(clock, hedge),
     admission: { inFlight, streams, queue: { size: queue, timeout: queueTimeout, order: queueOrder } },
@@ -134,6 +134,11 @@ function assertKept ({ cookie, sameSite, secure = false, path = '/', domain }: A
 
 function makeAffinity ({ cookie, secret, ...attributes }: AffinityOptions): Affinity {
   return new Affinity({ cookie, secrets: typeof secret === 'string' ? [secret] : secret, attributes: cookieAttributes(attributes) })
+}
+
+/** Outlives the settings that it was first made for: it must not hold on to what those were made from. */
+function policyMaker (option: PolicyOption, clock: Clock): () => Policy {
+  return () => makePolicy(option, clock)
 }
 
 function makePolicy (option: PolicyOption, clock: Clock): Policy {

@@ -136,6 +136,8 @@ export class Pool extends Dispatcher {
   readonly #leaving = new Set<Target>()
   readonly #transitions: Transition[] = []
   #started = false
+  /** From the call of `start` to that of `stop`: what is made anew is started as well. */
+  #working = false
   #retired = false
   #cancelGrace: (() => void) | undefined
   #graceOver = false
@@ -190,10 +192,14 @@ export class Pool extends Dispatcher {
     this.#observers.reconfigure(settings.observers)
     this.#expiries.keep([timeouts.headers, timeouts.idle])
     this.#exchanges = this.#exchangeSettings()
-    for (const target of this.#targets) target.reconfigure(settings)
+    for (const target of this.#targets) {
+      target.reconfigure(settings)
+      // Those who keep targets in the order of their load are of the policy before.
+      if (settings.selection.policy !== before.selection.policy) target.unwatchLoad()
+    }
     if (tls !== before.tls) {
       before.tls.stop()
-      if (this.#started) tls.start()
+      if (this.#working) tls.start()
     }
     this.#rejudge(before)
     if (settings.health !== before.health) this.#reprobe()
@@ -211,14 +217,21 @@ export class Pool extends Dispatcher {
    */
   async start (): Promise<void> {
     if (this.#closed) return
+    this.#working = true
     this.#settings.tls.start()
-    if (this.#discoverer !== undefined && !await this.#discoverer.start()) return
+    // Another one may have taken its place meanwhile.
+    for (let discoverer; (discoverer = this.#discoverer) !== undefined && !await discoverer.start();) {
+      if (discoverer === this.#discoverer) return
+    }
+    // Neither is it to start what has been stopped meanwhile, and has no discovery any more.
+    if (!this.#working) return
     this.#started = true
     this.#watcher?.start()
   }
 
   /** Stops discovery, the probes and the looks at TLS files; requests go on. */
   stop (): void {
+    this.#working = false
     this.#discoverer?.stop()
     this.#settings.tls.stop()
     this.#watcher?.stop()
@@ -542,7 +555,7 @@ export class Pool extends Dispatcher {
     const { discovery } = this.#settings
     this.#discoverer?.stop()
     this.#discoverer = discovery === undefined ? undefined : this.#makeDiscoverer(discovery)
-    if (this.#started) void this.#discoverer?.start()
+    if (this.#working) void this.#discoverer?.start()
   }
 
   /** Passive health by the present settings. */
@@ -576,8 +589,12 @@ export class Pool extends Dispatcher {
       return
     }
     this.#watcher = this.#makeWatcher(health)
-    for (const target of this.#targets) this.#watcher.watch(target, !target.standing.failsProbes, !this.#newcomers.has(target))
-    if (this.#started) this.#watcher.start()
+    for (const target of this.#targets) {
+      const { failsProbes } = target.standing
+      // One that has asked its probes for a drain is used again once they have changed their mind, like one that fails them.
+      this.#watcher.watch(target, !failsProbes && target.standing.askedBy('probe') === undefined, !this.#newcomers.has(target))
+    }
+    if (this.#started && this.#working) this.#watcher.start()
   }
 
   #target (config: CompleteTarget): Target {

@@ -126,8 +126,10 @@ function explain (error: ErrorObject, quote: (value: unknown, path: readonly str
     case 'type':
       return wrong(`must be ${TYPES[String(params['type'])] ?? String(params['type'])}`)
     case 'minItems':
-    case 'minLength':
-      return wrong('must not be empty')
+    case 'minLength': {
+      const limit = Number(params['limit'])
+      return wrong(limit === 1 ? 'must not be empty' : `must have at least ${limit} ${error.keyword === 'minItems' ? 'items' : 'characters'}`)
+    }
     case 'uniqueItems':
       return wrong('must not have the same item twice')
     case 'minProperties':

@@ -159,6 +159,11 @@ export function beginClosing (server: Server): void {
   if (server[kClosing] !== undefined) server[kClosing].begun = true
 }
 
+/** Tells HTTP/2 clients of a server to send nothing more on the connections that they have. */
+export function goAway (server: Server): void {
+  server[kClosing]?.connections.goAway()
+}
+
 /** Has the answers of an app end their connections once the server that the request came by begins to close. */
 export function endWithAnswers (app: FastifyInstance, serverOf: (request: IncomingMessage) => Server | undefined): void {
   app.addHook('onSend', ({ raw }, reply, _payload, done) => {

@@ -207,8 +207,11 @@ export class Target {
     this.#former.set(connections, closed)
   }
 
-  /** For as long as the target lives: whoever keeps targets in order of their load need not look at all of them. */
+  /** Until `unwatchLoad`: whoever keeps targets in order of their load need not look at all of them. */
   watchLoad (watcher: LoadWatcher): void { (this.#loadWatchers ??= []).push(watcher) }
+
+  /** Nobody keeps it in order any more. */
+  unwatchLoad (): void { this.#loadWatchers = undefined }
 
   #loadChanged (): void {
     if (this.#loadWatchers !== undefined) for (const watcher of this.#loadWatchers) watcher.loadChanged(this)

@@ -1,12 +1,14 @@
 // Packs the package as it would be published, installs it elsewhere, and uses it from there: imported, required, typed.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { version, devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { version, devDependencies, exports: subpaths } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const directory = mkdtempSync(join(tmpdir(), 'fastify-balancer-'))
 
 function run (command, args, cwd) {
@@ -21,11 +23,14 @@ function runSilently (script) {
 
 let doing = 'npm pack'
 
-function step (what, check) {
+async function step (what, check) {
   doing = what
-  check()
+  await check()
   console.log(`ok: ${what}`)
 }
+
+/** Ways to import each part of the package that is code, such as `fastify-balancer/gateway`. */
+const parts = Object.keys(subpaths).filter(path => !path.endsWith('.json')).map(path => `fastify-balancer${path.slice(1)}`)
 
 // Two upstreams, one of which refuses; a request must be answered by the other.
 const USE = `
@@ -42,6 +47,12 @@ await app.close()
 await upstream.close()
 `
 
+// Serves, and stops with a signal.
+const DOCUMENT = target => `listen: { host: 127.0.0.1, port: 0 }
+pools: { users: { targets: [${target}] } }
+routes: [{ prefix: /users, pool: users }]
+`
+
 // An optional peer that is not there is missed only by who uses it, and by its name.
 const LEAN = `
 import Fastify from 'fastify'
@@ -56,8 +67,10 @@ if (!/npm install prom-client/.test(missing?.message)) throw new Error('not refu
 const TYPES = `
 import Fastify, { type FastifyRequest } from 'fastify'
 import openTelemetry, { type OpenTelemetryOptions } from 'fastify-balancer/opentelemetry'
-import { prometheus, type PrometheusOptions } from 'fastify-balancer/prometheus'
 import balancer, { isFault, type AttemptRecord, type BalancerOptions, type Observer, type Policy, type Pool, type Probe } from 'fastify-balancer'
+import { DocumentError, gateway, type GatewayDocument, type RunningGateway } from 'fastify-balancer/gateway'
+import prometheus, { type PrometheusOptions } from 'fastify-balancer/prometheus'
+import { runPrimary, type WorkerProgram } from 'fastify-balancer/workers'
 import { kubernetes, type KubernetesOptions } from 'fastify-balancer/kubernetes'
 import { dns, type Discovery } from 'fastify-balancer/discovery'
 
@@ -71,6 +84,14 @@ const policy: Policy = (targets, { key, attempt }) => targets.find(target => tar
 const probe: Probe = async (target, dispatcher, signal) => { await dispatcher.request({ origin: target.origin, path: '/', method: 'GET', signal }) }
 const observer: Observer = { settled: (target, outcome) => { if (isFault(outcome)) console.log(target.url) } }
 const discovery: Discovery = dns({ name: 'a.test' })
+const document: GatewayDocument = { listen: { port: 0 }, pools: { users: { targets: ['http://127.0.0.1:3001'] } }, routes: [{ pool: 'users' }] }
+const running: RunningGateway | undefined = await gateway(document).catch((error: unknown) => { if (!(error instanceof DocumentError)) throw error; return undefined })
+await running?.stop()
+// @ts-expect-error what has to be there
+await gateway({ pools: {} })
+const measured: PrometheusOptions = {}
+const program: WorkerProgram<unknown> | undefined = undefined
+console.log(runPrimary.name, program)
 const options: BalancerOptions = {
   pools: {
     users: { targets: ['http://127.0.0.1:3001', { url: 'http://127.0.0.1:3002', weight: 2 }], policy, health: { probe }, observers: [observer] },
@@ -83,8 +104,7 @@ const options: BalancerOptions = {
 const app = Fastify()
 const spans: OpenTelemetryOptions = { meter: false }
 await app.register(openTelemetry, spans)
-const metrics: PrometheusOptions = { route: false }
-await app.register(prometheus, metrics)
+await app.register(prometheus, measured)
 await app.register(balancer, options)
 await app.register(balancer, { prefix: '/api', targets: ['http://127.0.0.1:3004'] })
 const pool: Pool | undefined = app.upstreams['orders']
@@ -101,17 +121,17 @@ app.get('/', async (request): Promise<readonly AttemptRecord[]> => statusCode ==
 
 try {
   const [{ filename, files }] = JSON.parse(run('npm', ['pack', '--json', '--pack-destination', directory], root).replace(/^[^[]*/, ''))
-  step('the tarball holds what is meant to be published and nothing else', () => {
-    const strangers = files.map(({ path }) => path).filter(path => !/^(deploy\/.+|dist\/.+\.(js|d\.ts)|dist\/status\/page\/(manifest\.json|(index\.html|app\.\w+\.js|style\.\w+\.css)(\.gz|\.br)?)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
+  await step('the tarball holds what is meant to be published and nothing else', () => {
+    const strangers = files.map(({ path }) => path).filter(path => !/^(deploy\/.+|dist\/.+\.(js|d\.ts)|dist\/gateway\.schema\.json|dist\/status\/page\/(manifest\.json|(index\.html|app\.\w+\.js|style\.\w+\.css)(\.gz|\.br)?)|docs\/.+|examples\/.+|README\.md|LICENSE|CHANGELOG\.md|package\.json)$/.test(path))
     if (strangers.length > 0) throw new Error(`not meant to be published: ${strangers.join(', ')}`)
     const sources = readdirSync(join(root, 'lib'), { recursive: true }).map(String).filter(name => name.endsWith('.ts'))
     const built = sources.map(name => `dist/${name.replaceAll('\\', '/').slice(0, -'.ts'.length)}`)
-    for (const path of [...built.flatMap(name => [`${name}.js`, `${name}.d.ts`]), 'README.md', 'LICENSE', 'CHANGELOG.md']) {
+    for (const path of [...built.flatMap(name => [`${name}.js`, `${name}.d.ts`]), 'dist/gateway.schema.json', 'deploy/Dockerfile', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
       if (!files.some(file => file.path === path)) throw new Error(`missing: ${path}`)
     }
   })
 
-  step(`fastify-balancer ${version} installs, and there is one undici for it and reply-from`, () => {
+  await step(`fastify-balancer ${version} installs, and there is one undici for it and reply-from`, () => {
     writeFileSync(join(directory, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
     run('npm', ['install', '--no-audit', '--no-fund', join(directory, filename), `fastify@${devDependencies.fastify}`,
       `@types/node@${devDependencies['@types/node']}`], directory)
@@ -122,11 +142,11 @@ try {
     if (copies.length !== 1) throw new Error(`copies of undici: ${copies.join(', ')}`)
   })
 
-  step(`import, on Node ${process.version}`, () => {
+  await step(`import, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'import.mjs'), `import Fastify from 'fastify'\nimport balancer, { Pool } from 'fastify-balancer'\nimport { dns, file } from 'fastify-balancer/discovery'\nimport openTelemetry from 'fastify-balancer/opentelemetry'\nimport { prometheus } from 'fastify-balancer/prometheus'\n${USE}\nawait Fastify().register(openTelemetry).register(prometheus).ready()\nif (typeof Pool !== 'function') throw new Error('no Pool')\nfor (const source of [dns({ name: 'a.test' }), file({ path: 'a.yaml' })]) if (typeof source !== 'function') throw new Error('no source')`)
     runSilently('import.mjs')
   })
-  step('the page of the status plugin is there', () => {
+  await step('the page of the status plugin is there', () => {
     writeFileSync(join(directory, 'status.mjs'), [
       "import Fastify from 'fastify'",
       "import balancer from 'fastify-balancer'",
@@ -140,11 +160,52 @@ try {
     ].join('\n'))
     runSilently('status.mjs')
   })
-  step(`require, on Node ${process.version}`, () => {
+  await step(`require, on Node ${process.version}`, () => {
     writeFileSync(join(directory, 'require.cjs'), `const Fastify = require('fastify')\nconst balancer = require('fastify-balancer')\nvoid (async () => {${USE}})()`)
     runSilently('require.cjs')
   })
-  step('without the optional peers, what needs one says what to install', () => {
+  await step('every part can be imported and required', () => {
+    run('npm', ['install', '--no-audit', '--no-fund', `prom-client@${devDependencies['prom-client']}`], directory)
+    writeFileSync(join(directory, 'parts.mjs'), `${parts.map((part, i) => `import * as part${i} from '${part}'`).join('\n')}
+import schema from 'fastify-balancer/gateway.schema.json' with { type: 'json' }
+const parts = [${parts.map((_, i) => `part${i}`).join()}]
+if (parts.some(part => Object.keys(part).length === 0) || schema.properties.listen === undefined) throw new Error('something is empty')`)
+    writeFileSync(join(directory, 'parts.cjs'), `for (const part of ${JSON.stringify(parts)}) if (Object.keys(require(part)).length === 0) throw new Error(part)
+if (require('fastify-balancer/gateway.schema.json').properties.listen === undefined) throw new Error('no schema')`)
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', 'parts.mjs'], { cwd: directory, encoding: 'utf8' })
+    if (status !== 0 || stdout !== '' || stderr !== '') throw new Error(`parts.mjs ended with ${status} and wrote:\n${stdout}${stderr}`)
+    runSilently('parts.cjs')
+  })
+  await step('the program helps, checks, prints and serves', async () => {
+    const program = join(directory, 'node_modules', '.bin', 'fastify-balancer')
+    const upstream = createServer((request, response) => { response.end(request.url) }).listen(0, '127.0.0.1')
+    await once(upstream, 'listening')
+    writeFileSync(join(directory, 'gateway.yaml'), DOCUMENT(`http://127.0.0.1:${upstream.address().port}`))
+    for (const [args, expected] of [[['--help'], /Usage:/], [['--version'], new RegExp(`^${version.replaceAll('.', '\\.')}`)], [['schema'], /"\$schema"/], [['check', 'gateway.yaml'], /OK, 1 route to 1 pool/], [['print-defaults'], /port: 8080/]]) {
+      const said = run(program, args, directory)
+      if (!expected.test(said)) throw new Error(`${args.join(' ')} says ${said}`)
+      if (args[0] === 'print-defaults') writeFileSync(join(directory, 'defaults.yaml'), said)
+    }
+    run(program, ['check', 'defaults.yaml'], directory)
+    const child = spawn(program, ['start', 'gateway.yaml'], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] })
+    try {
+      const ended = once(child, 'close')
+      let said = ''
+      for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) if ((said += text).includes('"gateway started"')) break
+      child.stdout.resume()
+      const [, address] = /"address":"(.*?)"/.exec(said) ?? []
+      const answer = await (await fetch(`${address}/users/1`)).text()
+      if (answer !== '/1') throw new Error(`the gateway answers ${answer}`)
+      child.kill('SIGTERM')
+      const [code] = await ended
+      if (code !== 0) throw new Error(`it ended with ${code}`)
+    } finally {
+      child.kill('SIGKILL')
+      upstream.close()
+      upstream.closeAllConnections()
+    }
+  })
+  await step('without the optional peers, what needs one says what to install', () => {
     writeFileSync(join(directory, 'peers.mjs'), `import { kubernetes } from 'fastify-balancer/kubernetes'
 const said = await kubernetes({ service: 'users' })(new AbortController().signal).next().catch(error => error.message)
 if (!/npm install '@kubernetes\\/client-node@2'/.test(said)) throw new Error(said)`)
@@ -154,7 +215,7 @@ if (!/npm install '@kubernetes\\/client-node@2'/.test(said)) throw new Error(sai
     nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
     bundler: { module: 'esnext', moduleResolution: 'bundler' }
   })) {
-    step(`types, ${name}, with the declarations of everything it depends on`, () => {
+    await step(`types, ${name}, with the declarations of everything it depends on`, () => {
       const project = join(directory, name)
       mkdirSync(project)
       writeFileSync(join(project, 'use.mts'), TYPES)

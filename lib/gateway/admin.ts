@@ -4,7 +4,8 @@ import type { Pool } from '../pool.js'
 import type { Upstreams } from '../plugin.js'
 import { readinessHandler } from '../readiness.js'
 import type { TargetSnapshot } from '../target.js'
-import { requestLogging } from './log.js'
+import { logRequests, ownRequestLines } from './log.js'
+import { ADMIN } from './standards.js'
 import type { AdminOptions } from './types.js'
 
 /** What operators see of a pool. */
@@ -31,26 +32,40 @@ export interface AdminSettings {
 export class Admin {
   readonly #app: FastifyInstance
   readonly #options: AdminOptions
+  readonly #closing: () => boolean
+  #ready: ReturnType<typeof readinessHandler>
 
   constructor ({ options, log, upstreams, closing, status }: AdminSettings) {
     this.#options = options
-    const app = this.#app = Fastify({ loggerInstance: log, ...requestLogging(false) })
+    this.#closing = closing
+    this.#ready = this.#readiness(options)
+    const app = this.#app = Fastify({ loggerInstance: log, ...ownRequestLines() })
+    logRequests(app, false)
     app.decorate('upstreams', { getter: () => upstreams })
     app.get('/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ live: true }))
-    app.get('/ready', readinessHandler({ closing, ...(options.require === undefined ? undefined : { require: options.require }) }))
+    app.get('/ready', (request, reply) => this.#ready(request, reply))
     app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send({ ...status(), pools: poolStatuses(upstreams) }))
   }
 
-  /** Where it listens, as a URL. */
-  get address (): string {
-    const { address, port, family } = this.#app.server.address() as AddressInfo
+  /** Where it listens, as a URL; undefined before and after. */
+  get address (): string | undefined {
+    const place = this.#app.server.address() as AddressInfo | null
+    if (place === null) return undefined
+    const { address, port, family } = place
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   }
 
   /** @throws what the system says against it */
   async listen (): Promise<void> {
-    const { host = '127.0.0.1', port = 9090 } = this.#options
+    const { host = ADMIN.host, port = ADMIN.port } = this.#options
     await this.#app.listen({ host, port })
+  }
+
+  /** What can be changed while it listens. */
+  adjust (options: AdminOptions): void { this.#ready = this.#readiness(options) }
+
+  #readiness ({ require }: AdminOptions): ReturnType<typeof readinessHandler> {
+    return readinessHandler({ closing: this.#closing, ...(require === undefined ? undefined : { require }) })
   }
 
   async close (): Promise<void> {

@@ -7,10 +7,11 @@ import { isObject } from '../option-types.js'
 import { mistakes, optionPath, type Mistake } from '../schema.js'
 import { targetConfig } from '../target-config.js'
 import type { Document } from './document.js'
-import { serverTls } from './listen-tls.js'
+import { serverTlsErrors } from './listen-tls.js'
 import { inOrder, splitMessage, type Problem } from './problems.js'
 import { registerRoutes } from './routes.js'
 import { documentSchema, type Extensions } from './schema.js'
+import { ADMIN, LISTEN, SHUTDOWN } from './standards.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
 const SILENT: PoolLogger = { info () {}, warn () {}, error () {} }
@@ -23,14 +24,22 @@ export type Checked = { readonly value: GatewayDocument, readonly problems?: nev
  */
 export async function check (document: Document, extensions: Extensions): Promise<Checked> {
   if (document.problems.length > 0) return { problems: inOrder(document.problems) }
-  const formal = formalMistakes(document, documentSchema(extensions))
+  const formal = formalMistakes(document, schemaOf(extensions))
   let content = await contentMistakes(document.value, formal)
   if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal)
   const found = [...formal, ...content]
+  found.push(...await routingMistakes(document.value, found))
   if (found.length > 0) return { problems: inOrder(found.map(mistake => document.problem(mistake))) }
-  const value = document.value as GatewayDocument
-  const last = await routingMistake(value)
-  return last === undefined ? { value } : { problems: [document.problem(last)] }
+  return { value: document.value as GatewayDocument }
+}
+
+/** One for all documents: a validator never lets go of a schema that it has compiled. */
+const schemas = new WeakMap<Extensions, object>()
+
+function schemaOf (extensions: Extensions): object {
+  const schema = schemas.get(extensions) ?? documentSchema(extensions)
+  schemas.set(extensions, schema)
+  return schema
 }
 
 function formalMistakes (document: Document, schema: object): readonly Mistake[] {
@@ -48,13 +57,13 @@ async function contentMistakes (value: unknown, formal: readonly Mistake[]): Pro
   const found: Mistake[] = []
   if (sound('listen')) {
     if (listen.http2 === true && listen.tls === undefined) found.push({ path: ['listen', 'http2'], kind: 'value', message: 'true, must have tls beside it: browsers and most clients speak HTTP/2 over TLS only' })
-    if (admin !== undefined && sound('admin') && (listen.port ?? 8080) !== 0 && (listen.port ?? 8080) === (admin.port ?? 9090)) {
-      found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? 9090)} is the port of listen, must be another one` })
+    if (admin !== undefined && sound('admin') && (listen.port ?? LISTEN.port) !== 0 && (listen.port ?? LISTEN.port) === (admin.port ?? ADMIN.port)) {
+      found.push({ path: ['admin', 'port'], kind: 'value', message: `${String(admin.port ?? ADMIN.port)} is the port of listen, must be another one` })
     }
   }
-  if (listen.tls !== undefined && sound('listen', 'tls')) found.push(...await rejected(serverTls(listen.tls)))
+  if (listen.tls !== undefined && sound('listen', 'tls')) found.push(...(await serverTlsErrors(listen.tls)).map(mistakeOf))
   if (sound('shutdown')) {
-    const { delay = 0, grace = 10_000 } = shutdown
+    const { delay = SHUTDOWN.delay, grace = SHUTDOWN.grace } = shutdown
     if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
   }
   if (isObject.passes.test(pools)) {
@@ -73,9 +82,9 @@ function poolMistakes (name: string, options: GatewayDocument['pools'][string], 
   if (Array.isArray(targets) && sound('targets')) {
     const at = optionPath('pools', name)
     checked = targets.filter((target, i) => {
-      const mistake = thrown(() => targetConfig(target, `${at}.targets[${i}]`))
-      if (mistake !== undefined) found.push(mistake)
-      return mistake === undefined
+      const mistakes = targetMistakes(target, `${at}.targets[${i}]`)
+      found.push(...mistakes)
+      return mistakes.length === 0
     })
     // Those that can not be read say nothing about the others.
     if (checked.length < targets.length) checked = []
@@ -92,6 +101,22 @@ function poolMistakes (name: string, options: GatewayDocument['pools'][string], 
     const wrong = mistake.path[2] ?? ''
     if (!(wrong in rest) || rest[wrong] === ANY_TARGETS) return found
     rest = wrong === 'targets' ? { ...rest, targets: ANY_TARGETS } : Object.fromEntries(Object.entries(rest).filter(([key]) => key !== wrong))
+  }
+}
+
+function targetMistakes (target: unknown, at: string): Mistake[] {
+  const found: Mistake[] = []
+  // Each part is left out once it has been found wrong, so that the next one is found too.
+  let rest = target
+  for (;;) {
+    const mistake = thrown(() => targetConfig(rest, at))
+    if (mistake === undefined) return found
+    found.push(mistake)
+    if (!isObject.passes.test(rest)) return found
+    const parts = rest as Record<string, unknown>
+    const wrong = mistake.path[4]
+    if (wrong === undefined ? parts['url'] === ANY : !(wrong in parts)) return found
+    rest = wrong === undefined ? { ...parts, url: ANY } : Object.fromEntries(Object.entries(parts).filter(([key]) => key !== wrong))
   }
 }
 
@@ -123,12 +148,32 @@ function twiceRouted (routes: readonly DocumentRoute[], sound: (...path: string[
   })
 }
 
-/** What only the router finds out. Without guards: they might connect to something. */
+/** What only the router finds out, of the routes that nothing else is wrong with. */
+async function routingMistakes (value: unknown, known: readonly Mistake[]): Promise<Mistake[]> {
+  if (!isObject.passes.test(value)) return []
+  const { listen, pools, routes } = value as GatewayDocument
+  const isWrong = (...path: string[]): boolean => known.some(mistake => path.every((part, i) => mistake.path[i] === undefined || mistake.path[i] === part))
+  if (!Array.isArray(routes) || !isObject.passes.test(pools) || isWrong('listen')) return []
+  const found: Mistake[] = []
+  // One that can not be there is left out, so that the next one is found too.
+  let left = (routes as readonly DocumentRoute[]).map((route, i) => ({ route, i })).filter(({ i }) => !isWrong('routes', String(i)))
+  for (;;) {
+    const mistake = await routingMistake({ ...(listen === undefined ? undefined : { listen }), pools, routes: left.map(({ route }) => route) })
+    if (mistake === undefined) return found
+    const [at, index, ...rest] = mistake.path
+    const wrong = at === 'routes' ? left[Number(index)] : undefined
+    found.push(wrong === undefined ? mistake : { ...mistake, path: ['routes', String(wrong.i), ...rest] })
+    if (wrong === undefined) return found
+    left = left.filter(other => other !== wrong)
+  }
+}
+
+/** The first one. Without guards: they might connect to something. */
 async function routingMistake ({ listen = {}, pools, routes }: GatewayDocument): Promise<Mistake | undefined> {
   const { caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes } = listen
   const app = Fastify({ routerOptions: routerOptions({ caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }) })
-  const made = Object.fromEntries(Object.entries(pools).map(([name, { discovery: _, targets = ANY_TARGETS, ...options }]) =>
-    [name, new Pool(poolSettings(name, { ...options, targets }, optionPath('pools', name), SILENT, systemClock))]))
+  // To the router all pools are alike.
+  const made = Object.fromEntries(Object.keys(pools).map(name => [name, new Pool(poolSettings(name, { targets: ANY_TARGETS }, optionPath('pools', name), SILENT, systemClock))]))
   try {
     const plain = routes.map(({ guards: _, ...route }) => route)
     const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }, { sources: {}, guards: {} }).then(async () => { await app.ready() }))

@@ -32,7 +32,7 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   log: ['What is logged, on standard output.'],
   'log.level': ['Least important lines that are logged.', 'info'],
   'log.pretty': ['For people and not for machines, through pino-pretty. auto: on a terminal, if it is installed.', 'auto'],
-  'log.requests': ['Two lines for each request.', true],
+  'log.requests': ['A line for each request. Those that fail within the gateway always have one.', true],
 
   workers: ['Processes that serve.', 1],
 
@@ -49,6 +49,7 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   pools: ['Pools of targets by name.'],
   'pools.*.targets': ['URLs of targets, with an optional base path, or { url, weight, priority, zone }.'],
   'pools.*.discovery': ['Where targets are learned from. The targets beside it count until the first list has come.'],
+  'pools.*.discoveryTimeout': [`${MS} that the gateway waits for a first list before it probes; only with discovery.`],
   'pools.*.policy': ['Which target is picked.', 'round-robin'],
   'pools.*.policy.name': ['The policy that needs to know what to hash.'],
   'pools.*.policy.key': ['What makes requests go to the same target: path, address, or a header field, a cookie or a parameter of the query.'],
@@ -178,6 +179,8 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   'routes.*.replyOptions.timeout': [`${MS} until the response headers, and between two pieces of the body.`],
   'routes.*.bodyLimit': ['Bytes of a request body at most. Default: that of listen.'],
   'routes.*.constraints': ['Further conditions of the router, such as host: api.example.test.'],
+  'routes.*.requestLog': ['Which forwarded requests have a line in the log: true, errors (those that failed within the gateway), or false. Default: true or errors, by log.requests.'],
+  'routes.*.explain': ['Whether a client that asks for it with x-balancer-explain is told how its request was decided upon.', false],
   'routes.*.exposeHeadRoute': ['Whether HEAD is answered where GET is.'],
   'routes.*.handlerTimeout': [`${MS} for the handling of a request.`],
   'routes.*.logLevel': ['Least important lines that are logged of its requests. Default: that of log.'],

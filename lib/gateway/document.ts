@@ -149,7 +149,8 @@ export class Document {
     }
     // What is merged in stands elsewhere.
     for (const { key, value } of node.items) {
-      if (!isScalar(key) || key.value !== '<<') continue
+      // Newer versions of the parser have a symbol for it.
+      if (!isScalar(key) || (key.value !== '<<' && (typeof key.value !== 'symbol' || key.value.description !== '<<'))) continue
       const merged = this.#resolved(value as Node)
       for (const each of isSeq(merged) ? merged.items : [merged]) {
         const found = this.#child(this.#resolved(each as Node), part)

@@ -7,9 +7,10 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Clock } from '../clock.js'
 import { continueLazily } from '../continue.js'
 import type { Upstreams } from '../plugin.js'
-import { beginClosing, cutOff, shutdown, type ShutdownOptions } from '../shutdown.js'
+import { beginClosing, cutOff, goAway, shutdown, type ShutdownOptions } from '../shutdown.js'
 import type { Generation } from './generation.js'
 import type { ServerTls } from './listen-tls.js'
+import { LISTEN, SHUTDOWN } from './standards.js'
 import type { ListenOptions } from './types.js'
 
 export interface FrontSettings {
@@ -48,19 +49,21 @@ export class Front {
     continueLazily(server)
     // Newer versions of Node ask before they upgrade.
     if ('shouldUpgradeCallback' in server) Object.assign(server, { shouldUpgradeCallback: (request: IncomingMessage) => current().shouldUpgrade(request) })
-    this.#shutdown = shutdown(this.#app, { ...settings.shutdown, signals: [], clock: settings.clock } as ShutdownOptions)
+    this.#shutdown = shutdown(this.#app, { ...SHUTDOWN, ...settings.shutdown, signals: [], clock: settings.clock } as ShutdownOptions)
     this.adjust(settings.listen)
   }
 
-  /** Where it listens, as a URL. */
-  get address (): string {
-    const { address, port, family } = this.#server.address() as AddressInfo
+  /** Where it listens, as a URL; undefined before and after. */
+  get address (): string | undefined {
+    const place = this.#server.address() as AddressInfo | null
+    if (place === null) return undefined
+    const { address, port, family } = place
     return `${this.#settings.tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   }
 
   /** @throws what the system says against it, such as EADDRINUSE */
   async listen (): Promise<void> {
-    const { host = '0.0.0.0', port = 8080 } = this.#settings.listen
+    const { host = LISTEN.host, port = LISTEN.port } = this.#settings.listen
     this.generationChanged()
     // Fastify would listen on both of its addresses, with a server for each.
     await this.#app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
@@ -73,7 +76,8 @@ export class Front {
   }
 
   /** What can be changed while it listens; for connections and requests from now on. */
-  adjust ({ keepAliveTimeout = 72_000, requestTimeout = 0, headersTimeout = 60_000, connectionTimeout = 0 }: ListenOptions): void {
+  adjust (listen: ListenOptions): void {
+    const { keepAliveTimeout, requestTimeout, headersTimeout, connectionTimeout } = { ...LISTEN, ...listen }
     Object.assign(this.#server, { keepAliveTimeout, requestTimeout, headersTimeout })
     this.#server.setTimeout(connectionTimeout)
   }
@@ -98,6 +102,8 @@ export class Front {
    */
   async leave (): Promise<void> {
     beginClosing(this.#server)
+    // On HTTP/2 no answer can end its connection.
+    goAway(this.#server)
     // Not the close of an HTTP server: that would cut off connections that are idle just now, on which a request may be coming.
     await new Promise<void>(resolve => { NetServer.prototype.close.call(this.#server, () => { resolve() }) })
     await this.#app.close()
@@ -118,7 +124,7 @@ export class Front {
   }
 }
 
-function makeServer ({ listen: { http2 = false, maxHeaderSize = 16_384 }, tls }: FrontSettings): AnyServer {
+function makeServer ({ listen: { http2 = LISTEN.http2, maxHeaderSize = LISTEN.maxHeaderSize }, tls }: FrontSettings): AnyServer {
   if (tls === undefined) return createServer({ maxHeaderSize })
   const { requestCert, rejectUnauthorized } = tls
   const options = { ...secureOptions(tls), requestCert, rejectUnauthorized, maxHeaderSize }

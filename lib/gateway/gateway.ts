@@ -9,6 +9,7 @@ import { Generation } from './generation.js'
 import { serverTls, tlsFiles } from './listen-tls.js'
 import { Pools } from './pools.js'
 import type { Extensions } from './schema.js'
+import { ADMIN, LISTEN, LOG, SHUTDOWN } from './standards.js'
 import type { GatewayDocument, ListenOptions } from './types.js'
 import { VERSION } from './version.js'
 
@@ -35,6 +36,9 @@ export class Gateway {
   readonly #pools: Pools
   readonly #started: number
   readonly #closed = new Set<Promise<void>>()
+  /** As it was asked for. */
+  #asked: GatewayDocument | undefined
+  /** What is in effect: without what waits for a restart. */
   #document: GatewayDocument | undefined
   #generation: Generation | undefined
   /** Generations that have requests to finish. */
@@ -60,7 +64,7 @@ export class Gateway {
   /** Every pool of the moment by name. */
   get upstreams (): Upstreams { return this.#pools.upstreams }
 
-  /** Where clients come in, as a URL. */
+  /** Where clients come in, as a URL; undefined before and after. */
   get address (): string | undefined { return this.#front?.address }
 
   get adminAddress (): string | undefined { return this.#admin?.address }
@@ -93,7 +97,9 @@ export class Gateway {
   async reload (document: GatewayDocument): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#stopping !== undefined) return
-      if (isDeepStrictEqual(document, this.#document)) {
+      if (isDeepStrictEqual(document, this.#asked)) {
+        // The files that it names may be others all the same.
+        await this.#renewCertificate()
         this.#log.info('the configuration is as before')
         return
       }
@@ -116,6 +122,11 @@ export class Gateway {
     return await turn
   }
 
+  async #renewCertificate (): Promise<void> {
+    const { tls } = this.#document?.listen ?? {}
+    if (tls !== undefined) this.#front?.secure(await serverTls(tls))
+  }
+
   /** Everything that may fail comes first, and is undone when it does. From then on nothing is waited for. */
   async #change (document: GatewayDocument): Promise<void> {
     const { listen = {}, admin, log = {} } = document
@@ -127,25 +138,31 @@ export class Gateway {
       undo.push(pools.abandon)
       const generation = before !== undefined && this.#generation !== undefined && sameRoutes(before, document) ? undefined : await this.#makeGeneration(document, pools.pools)
       if (generation !== undefined) undo.push(async () => { await generation.app.close() })
+      if (this.#generation === undefined) {
+        // Whoever comes with the first listener finds it there.
+        this.#generation = generation
+        undo.push(() => { this.#generation = undefined })
+      }
 
       const moved = !isDeepStrictEqual(addressOf(listen), addressOf(before?.listen)) || this.#front === undefined
-      const front = moved ? this.#makeFront(document, tls, () => this.#generation ?? generation as Generation) : undefined
+      const front = moved ? this.#makeFront(document, tls) : undefined
       if (front !== undefined) {
         undo.push(() => { this.#leave(front) })
-        await front.listen()
+        await listened('listen', front.listen())
       }
-      const otherAdmin = !isDeepStrictEqual(admin, before?.admin)
+      const otherAdmin = !isDeepStrictEqual(adminAddressOf(admin), adminAddressOf(before?.admin))
       const nextAdmin = otherAdmin && admin !== undefined ? await this.#makeAdmin(admin) : undefined
 
       const settled = moved ? listen : settledListen(listen, before?.listen ?? {})
+      this.#asked = document
       this.#document = { ...document, listen: settled }
       if (before !== undefined) this.#tellOfRestarts(before, document, moved)
       pools.commit()
-      if (generation !== undefined) {
+      if (generation !== undefined && generation !== this.#generation) {
         this.#retire(this.#generation)
         this.#generation = generation
       }
-      this.#log.level = log.level ?? 'info'
+      this.#log.level = log.level ?? LOG.level
       if (this.#generation !== undefined) this.#generation.app.log.level = this.#log.level
       if (front !== undefined) {
         this.#leave(this.#front)
@@ -159,6 +176,8 @@ export class Gateway {
         const former = this.#admin
         this.#admin = nextAdmin
         if (former !== undefined) this.#ends(former.close())
+      } else if (admin !== undefined) {
+        this.#admin?.adjust(admin)
       }
       this.#watchTls(settled)
     } catch (error) {
@@ -170,7 +189,7 @@ export class Gateway {
   async #makeGeneration ({ listen = {}, log = {}, routes, guards }: GatewayDocument, pools: Upstreams | Readonly<Record<string, never>> | object): Promise<Generation> {
     return await Generation.make({
       listen,
-      logRequests: log.requests ?? true,
+      logRequests: log.requests ?? LOG.requests,
       log: this.#log,
       nextId: () => `req-${(this.#requests++).toString(36)}`,
       routes,
@@ -180,9 +199,9 @@ export class Gateway {
     })
   }
 
-  #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined, current: () => Generation): Front {
+  #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined): Front {
     return new Front({
-      listen, tls, shutdown, log: this.#log, clock: this.#clock, current, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
+      listen, tls, shutdown, log: this.#log, clock: this.#clock, current: () => this.#generation as Generation, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
     })
   }
 
@@ -191,7 +210,7 @@ export class Gateway {
       options, log: this.#log, upstreams: this.upstreams, closing: () => this.#stopping !== undefined, status: () => this.#status()
     })
     try {
-      await admin.listen()
+      await listened('admin', admin.listen())
     } catch (error) {
       await admin.close()
       throw error
@@ -264,7 +283,7 @@ export class Gateway {
   async #stop (): Promise<void> {
     this.#stopWatching()
     for (const front of this.#formerFronts) front.endIdle()
-    const { grace = 10_000 } = this.#document?.shutdown ?? {}
+    const { grace = SHUTDOWN.grace } = this.#document?.shutdown ?? {}
     const cancel = this.#clock.after(grace + LAST_WORDS, () => { for (const front of this.#formerFronts) front.cutOff() })
     try {
       await this.#front?.close()
@@ -279,8 +298,23 @@ export class Gateway {
   }
 }
 
+function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
+  if (admin === undefined) return undefined
+  const { host = ADMIN.host, port = ADMIN.port } = admin
+  return { host, port }
+}
+
+/** Has an error say by which part of the document somebody was to listen. */
+async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
+  try {
+    await listening
+  } catch (error) {
+    throw Object.assign(error as Error, { option })
+  }
+}
+
 /** What a listener can not change without being another one. */
-function addressOf ({ host = '0.0.0.0', port = 8080 }: ListenOptions = {}): object {
+function addressOf ({ host = LISTEN.host, port = LISTEN.port }: ListenOptions = {}): object {
   return { host, port }
 }
 

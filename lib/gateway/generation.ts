@@ -3,9 +3,10 @@ import type { Duplex } from 'node:stream'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { endWithAnswers } from '../shutdown.js'
 import { routerOptions } from './check.js'
-import { requestLogging } from './log.js'
+import { logRequests as addRequestLines, ownRequestLines } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
 import type { Extensions } from './schema.js'
+import { LISTEN } from './standards.js'
 import type { ListenOptions } from './types.js'
 
 /** The server that a request, or a connection that is handed back, came by. */
@@ -19,9 +20,9 @@ declare module 'node:http' {
 
 type FrontSocket = Duplex & { [kFront]?: Server }
 
-export interface GenerationSettings extends RouteTable {
+export interface GenerationSettings extends Omit<RouteTable, 'requestLog'> {
   readonly listen: ListenOptions
-  /** Whether each request is logged. */
+  /** Whether each request has a line in the log, and not only those that have failed. */
   readonly logRequests: boolean
   readonly log: FastifyBaseLogger
   /** Numbers requests across generations. */
@@ -47,12 +48,12 @@ export class Generation {
 
   /** @throws BadOptionError, or what a guard makes of its options */
   static async make (settings: GenerationSettings): Promise<Generation> {
-    const { listen: { trustProxy = false, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
+    const { listen: { trustProxy = LISTEN.trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
     const server = createServer()
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),
       loggerInstance: log,
-      ...requestLogging(logRequests),
+      ...ownRequestLines(),
       genReqId: nextId,
       trustProxy: trustProxy as boolean,
       ...(bodyLimit === undefined ? undefined : { bodyLimit }),
@@ -66,8 +67,9 @@ export class Generation {
       server.on(event, (socket: FrontSocket) => { socket[kFront]?.emit(event, socket) })
     }
     endWithAnswers(app, request => request[kFront])
+    addRequestLines(app, logRequests)
     try {
-      await registerRoutes(app, settings, extensions)
+      await registerRoutes(app, { ...settings, requestLog: logRequests ? true : 'errors' }, extensions)
       await app.ready()
     } catch (error) {
       await app.close().catch(() => {})

@@ -25,7 +25,7 @@ export interface GatewayOptions {
 
 /** A gateway that serves. */
 export interface RunningGateway {
-  /** Where clients come in, as a URL. */
+  /** Where clients come in, as a URL; empty once it has stopped. */
   readonly address: string
   /** Where `/live`, `/ready` and `/status` are; undefined without `admin`. */
   readonly adminAddress: string | undefined

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { BadOptionError } from '../errors.js'
 import { badPem, secureContext, type Pem, type PemSource } from '../pem.js'
+import { LISTEN_TLS } from './standards.js'
 import type { ListenTlsOptions } from './types.js'
 
 /** What a TLS server is made with, or given anew with `setSecureContext`. */
@@ -26,10 +27,10 @@ export function tlsFiles (options: ListenTlsOptions | undefined): readonly strin
  * @throws BadOptionError
  */
 export async function serverTls (options: ListenTlsOptions): Promise<ServerTls> {
-  const { passphrase, requestCert = false, rejectUnauthorized = true, minVersion = 'TLSv1.2' } = options
-  if (requestCert && options.caFile === undefined) throw BadOptionError('listen.tls.caFile: missing, must be given with requestCert: the authorities of clients')
-  if (!requestCert && options.caFile !== undefined) throw BadOptionError('listen.tls.caFile: clients are not asked for certificates, must be left out unless requestCert is true')
-  const pems = await Promise.all(sourcesOf(options).map(read))
+  const { passphrase, requestCert, rejectUnauthorized, minVersion } = { ...LISTEN_TLS, ...options }
+  const unfit = unfitting(options)
+  if (unfit !== undefined) throw unfit
+  const pems = await Promise.all(sourcesOf(options).map(readPem))
   secureContext(pems, passphrase)
   const ca = pems.filter(({ role }) => role === 'ca').map(({ pem }) => String(pem))
   const textOf = (wanted: Pem['role']): string => String(pems.find(({ role }) => role === wanted)?.pem)
@@ -44,6 +45,37 @@ export async function serverTls (options: ListenTlsOptions): Promise<ServerTls> 
   }
 }
 
+/** Everything that keeps `serverTls` from reading the files: each file by itself, and then whether they belong together. */
+export async function serverTlsErrors (options: ListenTlsOptions): Promise<readonly Error[]> {
+  const unfit = unfitting(options)
+  const found: Error[] = unfit === undefined ? [] : [unfit]
+  const good: Pem[] = []
+  for (const read of await Promise.allSettled(sourcesOf(options).map(readPem))) {
+    if (read.status === 'rejected') found.push(read.reason as Error)
+    // A certificate is checked like an authority, which needs no key.
+    else if (read.value.role === 'key' || passes(() => secureContext([{ ...read.value, role: 'ca' }], undefined), found)) good.push(read.value)
+  }
+  passes(() => secureContext(good.filter(({ role }) => role !== 'ca'), options.passphrase), found)
+  return found
+}
+
+function passes (check: () => unknown, failures: Error[]): boolean {
+  try {
+    check()
+    return true
+  } catch (error) {
+    failures.push(error as Error)
+    return false
+  }
+}
+
+/** What is wrong with the options before any file is read. */
+function unfitting ({ requestCert = LISTEN_TLS.requestCert, caFile }: ListenTlsOptions): Error | undefined {
+  if (requestCert && caFile === undefined) return BadOptionError('listen.tls.caFile: missing, must be given with requestCert: the authorities of clients')
+  if (!requestCert && caFile !== undefined) return BadOptionError('listen.tls.caFile: clients are not asked for certificates, must be left out unless requestCert is true')
+  return undefined
+}
+
 type FileSource = PemSource & { readonly file: string }
 
 function sourcesOf ({ certFile, keyFile, caFile = [] }: ListenTlsOptions): FileSource[] {
@@ -54,7 +86,7 @@ function sourcesOf ({ certFile, keyFile, caFile = [] }: ListenTlsOptions): FileS
   ]
 }
 
-async function read (source: FileSource): Promise<Pem> {
+async function readPem (source: FileSource): Promise<Pem> {
   try {
     return { ...source, pem: await readFile(source.file) }
   } catch (error) {

@@ -36,7 +36,7 @@ export async function loadText (text: string, { env, extensions }: LoadSettings)
       const { code } = error as NodeJS.ErrnoException
       if (code === 'FST_BALANCER_BAD_OPTION') return document.problem(mistakeOf(error))
       const refused = listenMistake(error)
-      return refused === undefined ? undefined : document.problem({ path: ['listen'], kind: 'value', message: refused })
+      return refused === undefined ? undefined : document.problem({ path: [(error as { option?: 'listen' | 'admin' }).option ?? 'listen'], kind: 'value', message: refused })
     }
   }
 }

@@ -52,7 +52,7 @@ export class Pools {
         for (const [name, pool] of Object.entries(this.upstreams)) {
           const next = settings.get(name)
           if (next === undefined) this.#remove(name)
-          else void pool.reconfigure(next)
+          else this.#ends(name, pool.reconfigure(next))
         }
         for (const [name, pool] of made) {
           this.upstreams[name] = pool
@@ -80,7 +80,12 @@ export class Pools {
     this.#leaving.add(pool)
     this.#log.info({ pool: name }, 'pool left')
     pool.retire()
-    void pool.close().then(() => { this.#leaving.delete(pool) })
+    this.#ends(name, pool.close().finally(() => { this.#leaving.delete(pool) }))
+  }
+
+  /** Nobody waits for what leaves. */
+  #ends (name: string, end: Promise<void>): void {
+    end.catch((error: unknown) => { this.#log.error({ pool: name, err: error }, 'something of a former configuration could not be closed') })
   }
 
   #find (name: string): Pool | undefined {

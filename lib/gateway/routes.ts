@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import balancer, { type Upstreams } from '../plugin.js'
 import { BadOptionError } from '../errors.js'
 import type { Pool } from '../pool.js'
+import type { RequestLog } from '../request-log.js'
 import type { Extensions } from './schema.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
@@ -10,6 +11,8 @@ export interface RouteTable {
   readonly routes: readonly DocumentRoute[]
   readonly guards: GatewayDocument['guards']
   readonly pools: Readonly<Record<string, Pool>>
+  /** Of the routes that do not say. Default: true. */
+  readonly requestLog?: RequestLog
 }
 
 /**
@@ -17,14 +20,14 @@ export interface RouteTable {
  *
  * @throws BadOptionError for what only shows within an app, such as a route that is there already
  */
-export async function registerRoutes (app: FastifyInstance, { routes, guards = {}, pools }: RouteTable, extensions: Extensions): Promise<void> {
+export async function registerRoutes (app: FastifyInstance, { routes, guards = {}, pools, requestLog = true }: RouteTable, extensions: Extensions): Promise<void> {
   await app.register(balancer, { pools })
   await applyGuards(app, guards, app.upstreams, extensions)
   for (const [i, { guards: own = {}, ...route }] of routes.entries()) {
     try {
       await app.register(async scope => {
         await applyGuards(scope, own, app.upstreams, extensions)
-        await scope.register(balancer, { routes: [route] })
+        await scope.register(balancer, { routes: [route], requestLog })
       })
     } catch (error) {
       // Each is the first of its own registration.

@@ -56,7 +56,7 @@ export interface LogOptions {
   readonly level?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
   /** For people and not for machines, through pino-pretty; `auto`: on a terminal, if it is installed. Default: `auto`. */
   readonly pretty?: boolean | 'auto'
-  /** Two lines for each request. Default: true. */
+  /** A line for each request; without it only those that failed within the gateway have one. Default: true. */
   readonly requests?: boolean
 }
 

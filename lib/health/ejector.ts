@@ -37,6 +37,10 @@ interface Judged {
   ejection: Ejection
   /** Ends the wait for the end of its ejection. */
   cancel: () => void
+  /** Milliseconds of the latest ejection. */
+  time: number
+  /** Whether it is tried to connect to it. */
+  connecting: boolean
 }
 
 /**
@@ -82,11 +86,11 @@ export class Ejector {
   ejectFor (target: Target, time: number, reason: string): void {
     const { clock, counters, change } = this.#settings
     const judged = this.#of(target)
-    judged.cancel()
     judged.breaker.reset()
     counters.ejections++
+    judged.time = time
     change(target, () => { target.standing.eject(reason, false, clock.now() + time) }, reason)
-    judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
+    this.#awaitEnd(target, judged, false)
   }
 
   /** Somebody else knows that the target is well. */
@@ -107,7 +111,13 @@ export class Ejector {
    * @param anew whether the rules are others, by which what was counted so far says nothing
    */
   reconfigure (settings: EjectorSettings, anew: boolean): void {
+    const { tls, timeout, reconnect } = this.#settings
     this.#settings = settings
+    if (this.#stopped) return
+    // What kept it from being connected to may be what has changed.
+    if (settings.tls !== tls || settings.timeout !== timeout || settings.reconnect !== reconnect) {
+      for (const [target, judged] of this.#judged) if (judged.connecting) this.#awaitEnd(target, judged, true)
+    }
     if (!anew) return
     for (const judged of this.#judged.values()) {
       judged.breaker = settings.breaker(settings.clock)
@@ -131,7 +141,7 @@ export class Ejector {
     let judged = this.#judged.get(target)
     if (judged === undefined) {
       const { clock, breaker, ejection } = this.#settings
-      judged = { breaker: breaker(clock), ejection: new Ejection(clock, ejection), cancel: noTimer }
+      judged = { breaker: breaker(clock), ejection: new Ejection(clock, ejection), cancel: noTimer, time: 0, connecting: false }
       this.#judged.set(target, judged)
     }
     return judged
@@ -154,29 +164,37 @@ export class Ejector {
   }
 
   #eject (target: Target, outcome: Outcome): void {
-    const { clock, counters, change, reconnect, tls, timeout } = this.#settings
+    const { clock, counters, change, reconnect } = this.#settings
     const judged = this.#of(target)
     const reason = `ejected: ${describe(outcome)}`
     const unreachable = outcome.kind === 'unsent'
-    judged.cancel()
     judged.breaker.reset()
-    const time = judged.ejection.next()
+    const time = judged.time = judged.ejection.next()
     const connects = unreachable && reconnect > 0
     counters.ejections++
     change(target, () => { target.standing.eject(reason, unreachable, connects ? undefined : clock.now() + time) }, reason)
-    if (connects) {
+    this.#awaitEnd(target, judged, unreachable)
+  }
+
+  /** An ejection ends when its time is over, or when one that could not be connected to can be again. */
+  #awaitEnd (target: Target, judged: Judged, unreachable: boolean): void {
+    const { clock, reconnect, tls, timeout } = this.#settings
+    judged.cancel()
+    judged.connecting = unreachable && reconnect > 0
+    if (judged.connecting) {
       const waiting = new AbortController()
       judged.cancel = () => { waiting.abort() }
       void reconnected(target, { clock, tls, interval: reconnect, timeout }, waiting.signal).then(connected => {
         if (connected) this.#tryOut(target, 'it can be connected to again')
       })
     } else {
-      judged.cancel = clock.after(time, () => { this.#tryOut(target, 'its ejection is over') })
+      judged.cancel = clock.after(judged.time, () => { this.#tryOut(target, 'its ejection is over') })
     }
   }
 
   #tryOut (target: Target, reason: string): void {
     if (this.#stopped || target.health === 'trial' || !target.standing.ejected) return
+    this.#of(target).connecting = false
     this.#settings.change(target, () => { target.standing.tryOut() }, reason)
   }
 
@@ -184,6 +202,7 @@ export class Ejector {
     const judged = this.#of(target)
     judged.cancel()
     judged.cancel = noTimer
+    judged.connecting = false
     judged.breaker.reset()
     judged.ejection.recovered()
     this.#settings.change(target, () => { target.standing.restore() }, 'it answers again')

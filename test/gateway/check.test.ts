@@ -19,7 +19,7 @@ async function messages (text: string, env: Record<string, string> = {}): Promis
   return ((await loaded(text, env)).checked.problems ?? []).map(problem => problemText(problem))
 }
 
-// What is to be said of each stands at its end, in lines that begin with `#> `.
+// What is to be said of each stands at its end, in lines that begin with `#> `; the rest of one that ends with an ellipsis is a long list.
 t.test('everything that is wrong with a document is said, with line, path and what is allowed', async t => {
   const files = readdirSync(BROKEN)
   t.ok(files.length >= 30)
@@ -29,7 +29,7 @@ t.test('everything that is wrong with a document is said, with line, path and wh
     const expected = [...whole.matchAll(/^#> (.*)$/gm)].map(([, message]) => message)
     t.ok(expected.length > 0, file)
     const found = await messages(text, SECRETS)
-    t.same(found, expected, file)
+    t.same(found.map((message, i) => expected[i]?.endsWith('…') === true && message.startsWith(expected[i].slice(0, -1)) ? expected[i] : message), expected, file)
     for (const message of found) t.notMatch(message, /hunter2|a-secret/)
   }
 })
@@ -109,7 +109,7 @@ t.test('guards and sources of discovery are checked by their own schemas, and wh
     '2:8: pools.a.discovery.path: missing, must be given',
     '2:33: pools.a.discovery.pth: unknown option, allowed are type, path',
     "3:27: pools.b.discovery.type: 'consul', must be one of 'file'",
-    '4:37: guards.basicAuth.users.me: ***, must NOT have fewer than 100 characters',
+    '4:37: guards.basicAuth.users.me: ***, must have at least 100 characters',
     '5:31: routes[0].guards.jwt: unknown option, allowed are basicAuth'
   ])
 })
