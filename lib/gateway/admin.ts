@@ -1,30 +1,33 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import type { Pool } from '../pool.js'
-import type { Upstreams } from '../plugin.js'
-import { readinessHandler } from '../readiness.js'
-import type { TargetSnapshot } from '../target.js'
+import { readiness, type ReadinessSource } from '../readiness.js'
 import { requestLogging } from './log.js'
 import type { AdminOptions } from './types.js'
 
-/** What operators see of a pool. */
-export interface PoolStatus {
-  readonly inFlight: number
-  readonly streams: number
-  readonly waiting: number
+/** How many workers serve, and how many there should be. */
+export interface Serving {
+  readonly serving: number
+  readonly of: number
+}
+
+/** A pool, or what several processes have of one together. */
+interface PoolLike {
+  readonly load: { readonly inFlight: number, readonly streams: number, readonly waiting: number }
   /** Whether health is ignored, because too few targets are up. */
   readonly panicking: boolean
-  readonly targets: readonly TargetSnapshot[]
+  readonly targets: readonly object[]
 }
 
 export interface AdminSettings {
   readonly options: AdminOptions
   readonly log: FastifyBaseLogger
   /** Every pool of the moment by name. */
-  readonly upstreams: Upstreams
+  readonly upstreams: () => ReadinessSource
+  /** Who serves clients, when it is not this process. */
+  readonly workers?: () => Serving
   readonly closing: () => boolean
-  /** What `/status` says besides its pools. */
-  readonly status: () => object
+  /** What `/status` says. */
+  readonly status: () => object | Promise<object>
 }
 
 /** A listener for operators and for whoever runs the gateway. It tells where targets are: not for clients. */
@@ -32,13 +35,16 @@ export class Admin {
   readonly #app: FastifyInstance
   readonly #options: AdminOptions
 
-  constructor ({ options, log, upstreams, closing, status }: AdminSettings) {
+  constructor (settings: AdminSettings) {
+    const { options, log, closing, status } = settings
     this.#options = options
     const app = this.#app = Fastify({ loggerInstance: log, ...requestLogging(false) })
-    app.decorate('upstreams', { getter: () => upstreams })
     app.get('/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ live: true }))
-    app.get('/ready', readinessHandler({ closing, ...(options.require === undefined ? undefined : { require: options.require }) }))
-    app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send({ ...status(), pools: poolStatuses(upstreams) }))
+    app.get('/ready', async (_request, reply) => {
+      const state = closing() ? { ready: false, closing: true } : readinessOf(settings)
+      return reply.code(state.ready ? 200 : 503).header('cache-control', 'no-store').send(state)
+    })
+    app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send(await status()))
   }
 
   /** Where it listens, as a URL. */
@@ -59,6 +65,16 @@ export class Admin {
   }
 }
 
-export function poolStatuses (upstreams: Readonly<Record<string, Pool>>): Record<string, PoolStatus> {
+/** Half of the workers is enough: one that has just ended will be replaced before anybody could look elsewhere. */
+function readinessOf ({ options: { require }, upstreams, workers }: AdminSettings): { readonly ready: boolean } {
+  const state = readiness(upstreams(), require === undefined ? {} : { require })
+  if (workers === undefined) return state
+  const { serving, of } = workers()
+  const ready = serving >= of / 2
+  return { ...state, ready: state.ready && ready, workers: { ready, serving, of } } as { readonly ready: boolean }
+}
+
+/** What operators see of pools. */
+export function poolStatuses (upstreams: Readonly<Record<string, PoolLike>>): Record<string, object> {
   return Object.fromEntries(Object.entries(upstreams).map(([name, { load, panicking, targets }]) => [name, { ...load, panicking, targets }]))
 }

@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import { systemClock } from '../clock.js'
+import type { Discovery } from '../discovery.js'
 import { Pool, type PoolLogger } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
 import { poolSettings } from '../pool-settings.js'
@@ -8,9 +9,11 @@ import { mistakes, optionPath, type Mistake } from '../schema.js'
 import { targetConfig } from '../target-config.js'
 import type { Document } from './document.js'
 import { serverTls } from './listen-tls.js'
-import { inOrder, splitMessage, type Problem } from './problems.js'
+import { guardMistakes } from './guards.js'
+import { inOrder, mistakeOf, type Problem } from './problems.js'
 import { registerRoutes } from './routes.js'
 import { documentSchema, type Extensions } from './schema.js'
+import { makeSource } from './sources.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
 const SILENT: PoolLogger = { info () {}, warn () {}, error () {} }
@@ -24,8 +27,8 @@ export type Checked = { readonly value: GatewayDocument, readonly problems?: nev
 export async function check (document: Document, extensions: Extensions): Promise<Checked> {
   if (document.problems.length > 0) return { problems: inOrder(document.problems) }
   const formal = formalMistakes(document, documentSchema(extensions))
-  let content = await contentMistakes(document.value, formal)
-  if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal)
+  let content = await contentMistakes(document.value, formal, extensions)
+  if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal, extensions)
   const found = [...formal, ...content]
   if (found.length > 0) return { problems: inOrder(found.map(mistake => document.problem(mistake))) }
   const value = document.value as GatewayDocument
@@ -41,7 +44,7 @@ function formalMistakes (document: Document, schema: object): readonly Mistake[]
 }
 
 /** What is wrong with parts whose form is right. */
-async function contentMistakes (value: unknown, formal: readonly Mistake[]): Promise<Mistake[]> {
+async function contentMistakes (value: unknown, formal: readonly Mistake[], extensions: Extensions): Promise<Mistake[]> {
   if (!isObject.passes.test(value)) return []
   const sound = (...path: string[]): boolean => !formal.some(mistake => path.every((part, i) => mistake.path[i] === undefined || mistake.path[i] === part))
   const { listen = {}, admin, pools, routes, shutdown = {} } = value as GatewayDocument
@@ -58,10 +61,15 @@ async function contentMistakes (value: unknown, formal: readonly Mistake[]): Pro
     if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
   }
   if (isObject.passes.test(pools)) {
-    for (const [name, options] of Object.entries(pools)) found.push(...poolMistakes(name, options, (...path) => sound('pools', name, ...path)))
+    for (const [name, options] of Object.entries(pools)) {
+      found.push(...poolMistakes(name, options, (...path) => sound('pools', name, ...path)))
+      const { discovery } = options ?? {}
+      if (isObject.passes.test(discovery) && discovery !== undefined && sound('pools', name, 'discovery')) found.push(...await rejected(makeSource(name, discovery, extensions, systemClock)))
+    }
     if (Array.isArray(routes)) found.push(...poolNames(routes, Object.keys(pools)))
   }
   if (Array.isArray(routes)) found.push(...twiceRouted(routes, (...path) => sound('routes', ...path)))
+  found.push(...await guardMistakes(value as GatewayDocument, sound))
   return found
 }
 
@@ -84,6 +92,7 @@ function poolMistakes (name: string, options: GatewayDocument['pools'][string], 
   }
   // Each option is left out once it has been found wrong, so that the next one is found too.
   let rest: Record<string, unknown> = Object.fromEntries(Object.entries(others).filter(([key]) => sound(key)))
+  if (discovery !== undefined) rest['discovery'] = NOTHING
   rest['targets'] = checked.length === 0 ? [ANY] : checked
   for (;;) {
     const mistake = thrown(() => poolSettings(name, rest as unknown as PoolOptions, optionPath('pools', name), SILENT, systemClock))
@@ -98,6 +107,9 @@ function poolMistakes (name: string, options: GatewayDocument['pools'][string], 
 /** A target that there is nothing wrong with. */
 const ANY = 'http://localhost'
 const ANY_TARGETS = [ANY]
+
+/** A source of discovery that is never asked: they are looked at by themselves. */
+const NOTHING: Discovery = async function * () {}
 
 function poolNames (routes: readonly unknown[], known: readonly string[]): Mistake[] {
   return routes.flatMap((route, i): Mistake[] => {
@@ -123,15 +135,15 @@ function twiceRouted (routes: readonly DocumentRoute[], sound: (...path: string[
   })
 }
 
-/** What only the router finds out. Without guards: they might connect to something. */
+/** What only the router finds out. Without guards, which are no routes, and might connect to something. */
 async function routingMistake ({ listen = {}, pools, routes }: GatewayDocument): Promise<Mistake | undefined> {
   const { caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes } = listen
   const app = Fastify({ routerOptions: routerOptions({ caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }) })
-  const made = Object.fromEntries(Object.entries(pools).map(([name, { discovery: _, targets = ANY_TARGETS, ...options }]) =>
-    [name, new Pool(poolSettings(name, { ...options, targets }, optionPath('pools', name), SILENT, systemClock))]))
+  const made = Object.fromEntries(Object.entries(pools).map(([name, { discovery, targets = ANY_TARGETS, ...options }]) =>
+    [name, new Pool(poolSettings(name, { ...options, targets, ...(discovery === undefined ? undefined : { discovery: NOTHING }) }, optionPath('pools', name), SILENT, systemClock))]))
   try {
     const plain = routes.map(({ guards: _, ...route }) => route)
-    const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }, { sources: {}, guards: {} }).then(async () => { await app.ready() }))
+    const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }).then(async () => { await app.ready() }))
     return mistake
   } finally {
     await app.close()
@@ -160,13 +172,4 @@ async function rejected (promise: Promise<unknown>): Promise<Mistake[]> {
   } catch (error) {
     return [mistakeOf(error)]
   }
-}
-
-/** What an error of ours says about an option, wherever it was found. Any other one is not about the document. */
-export function mistakeOf (error: unknown): Mistake {
-  const { message, code } = error as NodeJS.ErrnoException
-  if (code !== 'FST_BALANCER_BAD_OPTION') throw error
-  const split = splitMessage(message)
-  const kind = split.message.startsWith('missing') ? 'missing' : split.message.startsWith('unknown option') ? 'unknown' : 'value'
-  return { path: split.path, kind, message: split.message }
 }

@@ -30,9 +30,17 @@ function lines (properties: Readonly<Record<string, Schema>>, path: readonly str
     const key = at.join('.')
     const standard = EXAMPLES[key] ?? schema['default']
     const description = `${indent}# ${String(schema['description'] ?? '')}`
-    const nested = standard === undefined || AS_OBJECT.has(key) ? nestedIn(schema) : undefined
     const isOff = off || OFF.has(key)
     const before = `${indent}${isOff ? '# ' : ''}`
+    const kinds = schema['allOf'] as ReadonlyArray<{ readonly if: Schema, readonly then: Schema }> | undefined
+    if (kinds !== undefined) {
+      return [description, ...kinds.flatMap(({ if: { properties }, then }) => {
+        const type = String((properties as Record<string, Schema>)['type']?.['const'])
+        const { type: _, ...options } = nestedIn(then) ?? {}
+        return [`${before}${name}:`, `${before}  type: ${type}`, ...lines(options, [...at, type], `${before}  `, true)]
+      })]
+    }
+    const nested = standard === undefined || AS_OBJECT.has(key) ? nestedIn(schema) : undefined
     if (key === 'pools') return [description, `${indent}pools:`, `${indent}  default:`, ...lines(nestedIn(schema.additionalProperties as Schema) ?? {}, [...at, '*'], `${indent}    `, off)]
     if (key === 'routes') {
       const items = lines(nestedIn((schema['items'] as Schema)) ?? {}, [...at, '*'], `${indent}    `, off)

@@ -5,7 +5,6 @@ import { endWithAnswers } from '../shutdown.js'
 import { routerOptions } from './check.js'
 import { requestLogging } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
-import type { Extensions } from './schema.js'
 import type { ListenOptions } from './types.js'
 
 /** The server that a request, or a connection that is handed back, came by. */
@@ -26,7 +25,6 @@ export interface GenerationSettings extends RouteTable {
   readonly log: FastifyBaseLogger
   /** Numbers requests across generations. */
   readonly nextId: () => string
-  readonly extensions: Extensions
 }
 
 /**
@@ -47,7 +45,7 @@ export class Generation {
 
   /** @throws BadOptionError, or what a guard makes of its options */
   static async make (settings: GenerationSettings): Promise<Generation> {
-    const { listen: { trustProxy = false, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
+    const { listen: { trustProxy = false, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId } = settings
     const server = createServer()
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),
@@ -67,7 +65,7 @@ export class Generation {
     }
     endWithAnswers(app, request => request[kFront])
     try {
-      await registerRoutes(app, settings, extensions)
+      await registerRoutes(app, settings)
       await app.ready()
     } catch (error) {
       await app.close().catch(() => {})
