@@ -47,7 +47,7 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   'shutdown.grace': [`${MS} from the beginning to the end of what is still under way.`, 10000],
 
   pools: ['Pools of targets by name.'],
-  'pools.*.targets': ['URLs of targets, with an optional base path, or { url, weight, priority, zone }.'],
+  'pools.*.targets': ['URLs of targets, with an optional base path, or { url, weight, priority, zone, host }.'],
   'pools.*.discovery': ['Where targets are learned from. The targets beside it count until the first list has come.'],
   'pools.*.discoveryTimeout': [`${MS} for which the start waits for the first list; 0 does not wait.`, 5000],
   'pools.*.discovery.type': ['Which source: dns, file or kubernetes. It says which other options there are.'],
@@ -185,6 +185,8 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
   'routes.*.internalRewriteLocationHeader': ['Moves a Location below rewritePrefix to the prefix.', true],
   'routes.*.internalRewriteCookiePath': ['Moves the Path of a Set-Cookie below rewritePrefix to the prefix.', false],
   'routes.*.importance': ['Who leaves the queue of the pool first, higher before lower.', 0],
+  'routes.*.requestLog': ["Which requests have a line in the log: all, those that the gateway answers with an error of its own ('errors'), or none.", true],
+  'routes.*.explain': ['Whether clients may have it explained how their request was decided upon: it tells where targets are.', false],
   'routes.*.deadline': ['Heeds how long a client says that it is willing to wait.'],
   'routes.*.deadline.header': ['Field in which it says so.'],
   'routes.*.deadline.send': ['Tells targets what is left, in the same field.', false],

@@ -51,7 +51,9 @@ async function refusedBy (around: Block, block: Block, path: readonly string[]):
     // Of a plugin: it knows its options, and not where they stand.
     if (code !== 'FST_BALANCER_BAD_OPTION') return [{ path, kind: 'value', message }]
     const mistake = mistakeOf(error)
-    return [mistake.path[0] === 'guards' ? { ...mistake, path: [...path.slice(0, -2), ...mistake.path] } : { path, kind: 'value', message }]
+    // Hooks that are there for code begin with their own name.
+    const [first] = mistake.path
+    return [{ ...mistake, path: [...path.slice(0, first === 'guards' ? -2 : first === path.at(-1) ? -1 : undefined), ...mistake.path] }]
   } finally {
     await app.close()
   }
