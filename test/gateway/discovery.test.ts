@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { nameServer, v4 } from '../discovery/name-server.js'
+import '../kubernetes/older-node.js'
 import { named, until } from '../kit/index.js'
 import { gateway, type GatewayDocument, type RunningGateway } from '../../lib/gateway/index.js'
 import { directory } from './kit.js'
@@ -63,7 +64,9 @@ t.test('a reload leaves a source alone that is as before, and keeps the members 
 
 t.test('kubernetes is a source too, and says what it needs', async t => {
   const kubeconfig = join(await directory(t), 'config')
-  const running = await gateway(document({ type: 'kubernetes', service: 'users', kubeconfig }, { targets: ['http://127.0.0.1:1'] }))
+  const running = await gateway(document({ type: 'kubernetes', service: 'users', kubeconfig }, { targets: ['http://127.0.0.1:1'], discoveryTimeout: 0 }))
   t.teardown(async () => { await running.stop() })
-  t.match(running.upstreams['users']?.discovery?.failure, /kube/)
+  const failure = (): string | undefined => running.upstreams['users']?.discovery?.failure
+  await until(() => failure() !== undefined, 60_000)
+  t.match(failure(), /^kubernetes\.kubeconfig: .+config/)
 })
