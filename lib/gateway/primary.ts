@@ -167,6 +167,7 @@ export class GatewayPrimary {
       reloads: this.#reloads,
       requests: [...told.values()].reduce((sum, { requests }) => sum + requests, 0),
       workers: this.#workers.map(worker => ({ ...worker, served: Math.round(worker.served / 1000), generations: told.get(worker.id)?.generations, requests: told.get(worker.id)?.requests })),
+      spare: this.#primary?.spare ?? false,
       silent: totals?.silent ?? [],
       pools: poolStatuses(totals?.pools ?? {})
     }

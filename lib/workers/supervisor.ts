@@ -84,6 +84,9 @@ export class Supervisor {
     }))
   }
 
+  /** Whether a process has loaded its program, and waits to take the place of one that ends. */
+  get hasSpare (): boolean { return this.#spare.worker?.loaded === true }
+
   get ready (): readonly WorkerProcess[] {
     return this.#slots.flatMap(({ worker }) => worker?.state === 'ready' ? [worker] : [])
   }

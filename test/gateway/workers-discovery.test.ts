@@ -5,7 +5,7 @@ import { nameServer, v4 } from '../discovery/name-server.js'
 import { named } from '../kit/index.js'
 import { eventually } from '../workers/kit.js'
 import { directory, replace, start } from './kit.js'
-import { forwarders } from './workers-kit.js'
+import { ask, forwarders } from './workers-kit.js'
 
 t.test('what one process discovers, from a file and from DNS, reaches both workers', async t => {
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]

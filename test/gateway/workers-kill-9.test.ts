@@ -2,7 +2,7 @@ import t from 'tap'
 import { named } from '../kit/index.js'
 import { Clients, eventually } from '../workers/kit.js'
 import { start } from './kit.js'
-import { forwarders, type Worker } from './workers-kit.js'
+import { forwarders, status, type Worker } from './workers-kit.js'
 
 /** Milliseconds in which another worker must serve, on a machine that is as busy as it likes. */
 const SOON = 10_000
@@ -19,8 +19,7 @@ t.test('kill -9 of a worker under load fails only what it had in flight, and a n
   const [keeping, opening] = [8, 4]
   const clients = new Clients(t, gateway.address, { keeping, opening })
   await eventually(async () => forwarders(gateway.lines).size === 2)
-  // The next one has loaded its program by then, as it has on a gateway that has been running for a while.
-  await new Promise(resolve => { setTimeout(resolve, 3000) })
+  await eventually(async () => (await status(gateway)).spare)
   const { workers: [victim] } = await status(gateway) as unknown as { workers: [Worker] }
   const seen = gateway.lines.length
   const killedAt = performance.now()

@@ -4,7 +4,7 @@ import { eventually } from '../workers/kit.js'
 
 export interface Worker { readonly id: number, readonly pid: number, readonly state: string, readonly restarts: number }
 interface Target { readonly url: string, readonly health?: string, readonly counters: { readonly answered: number } }
-export interface Status { readonly reloads: number, readonly workers: readonly Worker[], readonly pools: Record<string, { readonly targets: readonly Target[] }> }
+export interface Status { readonly reloads: number, readonly spare: boolean, readonly workers: readonly Worker[], readonly pools: Record<string, { readonly targets: readonly Target[] }> }
 
 export async function status (gateway: Started): Promise<Status> {
   return await (await fetch(`${gateway.admin}/status`)).json() as Status

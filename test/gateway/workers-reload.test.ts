@@ -2,6 +2,7 @@ import t from 'tap'
 import { named } from '../kit/index.js'
 import { Clients } from '../workers/kit.js'
 import { replace, start } from './kit.js'
+import { status } from './workers-kit.js'
 
 t.test('a reload goes through both workers under load, and costs no request; a broken one is refused with line and path', async t => {
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]

@@ -6,7 +6,7 @@ import t from 'tap'
 import { upstream } from '../kit/index.js'
 import { eventually } from '../workers/kit.js'
 import { directory, run, start } from './kit.js'
-import { forwarders } from './workers-kit.js'
+import { ask, forwarders, status } from './workers-kit.js'
 
 t.test('two workers serve, say who they are, and have one prober', async t => {
   const probers = new Set<Socket>()
