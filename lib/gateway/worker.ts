@@ -5,10 +5,12 @@ import { Gateway } from './gateway.js'
 import { makeLog } from './log.js'
 import { STATUS } from './names.js'
 import type { GatewayDocument } from './types.js'
+import { warmUp } from './warm-up.js'
 
 let gateway: Gateway | undefined
 
 runWorker<GatewayDocument>({
+  warmUp,
   async start (document, worker) {
     const log = (await makeLog(document.log ?? {}, process.stdout)).child({ worker: worker.id })
     const started = gateway = new Gateway({ log, extensions: EXTENSIONS, alongside: worker })
