@@ -28,7 +28,7 @@ t.test('a gateway listens when the first list is there', async t => {
   t.equal(headers['host'], `api.test:${port}`)
 })
 
-t.test('what SRV records are, and how they are asked for, is said in words of the document', async t => {
+t.test('records other than A are asked for too, and what fails at the start leaves the targets that are given', async t => {
   const { address, replies } = await nameServer(t)
   replies.set('AAAA api.test', 'SERVFAIL')
   const running = await gateway(document({ type: 'dns', records: 'AAAA', name: 'api.test', servers: [address] }, { targets: ['http://127.0.0.1:1'] }))
