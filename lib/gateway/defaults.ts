@@ -8,7 +8,7 @@ type Schema = Readonly<Record<string, unknown>>
 const EXAMPLES: Readonly<Record<string, unknown>> = { 'pools.*.targets': ['http://127.0.0.1:3000'], 'routes.*.pool': 'default' }
 
 /** Everything below these is off unless it is given: it is shown as a comment. */
-const OFF = new Set(['listen.tls', 'admin', 'pools.*.health', 'pools.*.hedge', 'pools.*.slowStart', 'pools.*.affinity', 'pools.*.tls', 'pools.*.discovery',
+const OFF = new Set(['listen.tls', 'admin', 'pools.*.health', 'pools.*.hedge', 'pools.*.slowStart', 'pools.*.affinity', 'pools.*.tls', 'pools.*.discovery', 'pools.*.discoveryTimeout',
   'pools.*.limits.adaptive', 'routes.*.deadline', 'routes.*.wsClientOptions', 'routes.*.replyOptions', 'guards', 'routes.*.guards'])
 
 /** Where a text is one of several forms, defaults are those of its object. */
