@@ -29,7 +29,9 @@ export async function serverTls (options: ListenTlsOptions): Promise<ServerTls> 
   const { passphrase, requestCert = false, rejectUnauthorized = true, minVersion = 'TLSv1.2' } = options
   if (requestCert && options.caFile === undefined) throw BadOptionError('listen.tls.caFile: missing, must be given with requestCert: the authorities of clients')
   if (!requestCert && options.caFile !== undefined) throw BadOptionError('listen.tls.caFile: clients are not asked for certificates, must be left out unless requestCert is true')
-  const pems = await Promise.all(sourcesOf(options).map(read))
+  // One after another: of several that can not be read it is the first that is said.
+  const pems: Pem[] = []
+  for (const source of sourcesOf(options)) pems.push(await read(source))
   secureContext(pems, passphrase)
   const ca = pems.filter(({ role }) => role === 'ca').map(({ pem }) => String(pem))
   const textOf = (wanted: Pem['role']): string => String(pems.find(({ role }) => role === wanted)?.pem)

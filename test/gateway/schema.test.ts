@@ -13,7 +13,7 @@ import { gatewaySchema } from '../../lib/gateway/json-schema.js'
 import { directory, run } from './kit.js'
 
 const schema = gatewaySchema(EXTENSIONS)
-const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true })
+const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: true })
 
 /** Every option of the schema by its path, as descriptions have it. */
 function options (schema: Readonly<Record<string, unknown>>, path: string[] = []): Map<string, Record<string, unknown>> {
