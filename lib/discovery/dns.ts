@@ -3,7 +3,7 @@ import { isIP, isIPv6 } from 'node:net'
 import { noTimer, sleep, systemClock, type Clock } from '../clock.js'
 import type { DiscoveredTarget, Discovery } from '../discovery.js'
 import { BadOptionError } from '../errors.js'
-import { isText, list, LONGEST_TIMER, milliseconds, object } from '../option-types.js'
+import { isText, list, LONGEST_TIMER, matching, milliseconds, object } from '../option-types.js'
 import { check, rule } from '../schema.js'
 import { srvTargets } from './srv.js'
 
@@ -42,13 +42,13 @@ export interface DnsOptions {
 const someMilliseconds = { type: 'number', exclusiveMinimum: 0, maximum: LONGEST_TIMER }
 
 export const dnsProperties = {
-  name: rule('the whole name of a host or a service, in ASCII', isName),
+  name: rule('the whole name of a host or a service, in ASCII', isName, false, { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*$' }),
   type: { enum: ['A', 'AAAA', 'any', 'SRV'] },
   protocol: { enum: ['http', 'https'] },
   port: { type: 'integer', minimum: 1, maximum: 65535 },
-  path: rule("a path that begins with '/', in ASCII and without '?' and '#'", isText(/^\/[!"$->@-~]*$/)),
-  host: rule('a host name, with a port if it is not the default', isHost),
-  servers: { ...list, items: rule("an address, with a port if it is not 53, as in '10.0.0.53' or '[::1]:5353'", isServer) },
+  path: matching("a path that begins with '/', in ASCII and without '?' and '#'", /^\/[!"$->@-~]*$/),
+  host: rule('a host name, with a port if it is not the default', isHost, false, { type: 'string', pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[1-9][0-9]{0,4})?$' }),
+  servers: { ...list, items: rule("an address, with a port if it is not 53, as in '10.0.0.53' or '[::1]:5353'", isServer, false, { type: 'string', minLength: 1 }) },
   minTtl: milliseconds,
   maxTtl: someMilliseconds,
   refresh: someMilliseconds,

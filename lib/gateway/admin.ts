@@ -1,50 +1,54 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
-import type { Pool } from '../pool.js'
-import type { Upstreams } from '../plugin.js'
-import { readinessHandler } from '../readiness.js'
-import type { TargetSnapshot } from '../target.js'
+import { readiness, type ReadinessOptions, type ReadinessSource } from '../readiness.js'
 import { logRequests, ownRequestLines } from './log.js'
 import { ADMIN } from './standards.js'
 import type { AdminOptions } from './types.js'
 
-/** What operators see of a pool. */
-export interface PoolStatus {
-  readonly inFlight: number
-  readonly streams: number
-  readonly waiting: number
+/** How many workers serve, and how many there should be. */
+export interface Serving {
+  readonly serving: number
+  readonly of: number
+}
+
+/** A pool, or what several processes have of one together. */
+interface PoolLike {
+  readonly load: { readonly inFlight: number, readonly streams: number, readonly waiting: number }
   /** Whether health is ignored, because too few targets are up. */
   readonly panicking: boolean
-  readonly targets: readonly TargetSnapshot[]
+  readonly targets: readonly object[]
 }
 
 export interface AdminSettings {
   readonly options: AdminOptions
   readonly log: FastifyBaseLogger
   /** Every pool of the moment by name. */
-  readonly upstreams: Upstreams
+  readonly upstreams: () => ReadinessSource
+  /** Who serves clients, when it is not this process. */
+  readonly workers?: () => Serving
   readonly closing: () => boolean
-  /** What `/status` says besides its pools. */
-  readonly status: () => object
+  /** What `/status` says. */
+  readonly status: () => object | Promise<object>
 }
 
 /** A listener for operators and for whoever runs the gateway. It tells where targets are: not for clients. */
 export class Admin {
   readonly #app: FastifyInstance
   readonly #options: AdminOptions
-  readonly #closing: () => boolean
-  #ready: ReturnType<typeof readinessHandler>
+  #require: ReadinessOptions['require']
 
-  constructor ({ options, log, upstreams, closing, status }: AdminSettings) {
+  constructor (settings: AdminSettings) {
+    const { options, log, closing, status } = settings
     this.#options = options
-    this.#closing = closing
-    this.#ready = this.#readiness(options)
+    this.#require = options.require
     const app = this.#app = Fastify({ loggerInstance: log, ...ownRequestLines() })
     logRequests(app, false)
-    app.decorate('upstreams', { getter: () => upstreams })
     app.get('/live', async (_request, reply) => reply.header('cache-control', 'no-store').send({ live: true }))
-    app.get('/ready', (request, reply) => this.#ready(request, reply))
-    app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send({ ...status(), pools: poolStatuses(upstreams) }))
+    app.get('/ready', async (_request, reply) => {
+      const state = closing() ? { ready: false, closing: true } : readinessOf(settings, this.#require)
+      return reply.code(state.ready ? 200 : 503).header('cache-control', 'no-store').send(state)
+    })
+    app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send(await status()))
   }
 
   /** Where it listens, as a URL; undefined before and after. */
@@ -62,11 +66,7 @@ export class Admin {
   }
 
   /** What can be changed while it listens. */
-  adjust (options: AdminOptions): void { this.#ready = this.#readiness(options) }
-
-  #readiness ({ require }: AdminOptions): ReturnType<typeof readinessHandler> {
-    return readinessHandler({ closing: this.#closing, ...(require === undefined ? undefined : { require }) })
-  }
+  adjust ({ require }: AdminOptions): void { this.#require = require }
 
   async close (): Promise<void> {
     this.#app.server.closeIdleConnections()
@@ -74,6 +74,16 @@ export class Admin {
   }
 }
 
-export function poolStatuses (upstreams: Readonly<Record<string, Pool>>): Record<string, PoolStatus> {
+/** Half of the workers is enough: one that has just ended will be replaced before anybody could look elsewhere. */
+function readinessOf ({ upstreams, workers }: AdminSettings, require: ReadinessOptions['require']): { readonly ready: boolean } {
+  const state = readiness(upstreams(), require === undefined ? {} : { require })
+  if (workers === undefined) return state
+  const { serving, of } = workers()
+  const ready = serving >= of / 2
+  return { ...state, ready: state.ready && ready, workers: { ready, serving, of } } as { readonly ready: boolean }
+}
+
+/** What operators see of pools. */
+export function poolStatuses (upstreams: Readonly<Record<string, PoolLike>>): Record<string, object> {
   return Object.fromEntries(Object.entries(upstreams).map(([name, { load, panicking, targets }]) => [name, { ...load, panicking, targets }]))
 }

@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import { systemClock } from '../clock.js'
+import type { Discovery } from '../discovery.js'
 import { Pool, type PoolLogger } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
 import { poolSettings } from '../pool-settings.js'
@@ -7,10 +8,12 @@ import { isObject } from '../option-types.js'
 import { mistakes, optionPath, type Mistake } from '../schema.js'
 import { targetConfig } from '../target-config.js'
 import type { Document } from './document.js'
+import { guardMistakes } from './guards.js'
 import { serverTlsErrors } from './listen-tls.js'
-import { inOrder, splitMessage, type Problem } from './problems.js'
+import { inOrder, mistakeOf, type Problem } from './problems.js'
 import { registerRoutes } from './routes.js'
 import { documentSchema, type Extensions } from './schema.js'
+import { makeSource } from './sources.js'
 import { ADMIN, LISTEN, SHUTDOWN } from './standards.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
@@ -25,8 +28,8 @@ export type Checked = { readonly value: GatewayDocument, readonly problems?: nev
 export async function check (document: Document, extensions: Extensions): Promise<Checked> {
   if (document.problems.length > 0) return { problems: inOrder(document.problems) }
   const formal = formalMistakes(document, schemaOf(extensions))
-  let content = await contentMistakes(document.value, formal)
-  if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal)
+  let content = await contentMistakes(document.value, formal, extensions)
+  if (document.coerce(content.map(({ path }) => path))) content = await contentMistakes(document.value, formal, extensions)
   const found = [...formal, ...content]
   found.push(...await routingMistakes(document.value, found))
   if (found.length > 0) return { problems: inOrder(found.map(mistake => document.problem(mistake))) }
@@ -50,7 +53,7 @@ function formalMistakes (document: Document, schema: object): readonly Mistake[]
 }
 
 /** What is wrong with parts whose form is right. */
-async function contentMistakes (value: unknown, formal: readonly Mistake[]): Promise<Mistake[]> {
+async function contentMistakes (value: unknown, formal: readonly Mistake[], extensions: Extensions): Promise<Mistake[]> {
   if (!isObject.passes.test(value)) return []
   const sound = (...path: string[]): boolean => !formal.some(mistake => path.every((part, i) => mistake.path[i] === undefined || mistake.path[i] === part))
   const { listen = {}, admin, pools, routes, shutdown = {} } = value as GatewayDocument
@@ -67,10 +70,15 @@ async function contentMistakes (value: unknown, formal: readonly Mistake[]): Pro
     if (delay > grace) found.push({ path: ['shutdown', 'delay'], kind: 'value', message: `${delay}, must not be longer than grace, which is ${grace}` })
   }
   if (isObject.passes.test(pools)) {
-    for (const [name, options] of Object.entries(pools)) found.push(...poolMistakes(name, options, (...path) => sound('pools', name, ...path)))
+    for (const [name, options] of Object.entries(pools)) {
+      found.push(...poolMistakes(name, options, (...path) => sound('pools', name, ...path)))
+      const { discovery } = options ?? {}
+      if (isObject.passes.test(discovery) && discovery !== undefined && sound('pools', name, 'discovery')) found.push(...await rejected(makeSource(name, discovery, extensions, systemClock)))
+    }
     if (Array.isArray(routes)) found.push(...poolNames(routes, Object.keys(pools)))
   }
   if (Array.isArray(routes)) found.push(...twiceRouted(routes, (...path) => sound('routes', ...path)))
+  found.push(...await guardMistakes(value as GatewayDocument, sound))
   return found
 }
 
@@ -93,6 +101,7 @@ function poolMistakes (name: string, options: GatewayDocument['pools'][string], 
   }
   // Each option is left out once it has been found wrong, so that the next one is found too.
   let rest: Record<string, unknown> = Object.fromEntries(Object.entries(others).filter(([key]) => sound(key)))
+  if (discovery !== undefined) rest['discovery'] = NOTHING
   rest['targets'] = checked.length === 0 ? [ANY] : checked
   for (;;) {
     const mistake = thrown(() => poolSettings(name, rest as unknown as PoolOptions, optionPath('pools', name), SILENT, systemClock))
@@ -123,6 +132,9 @@ function targetMistakes (target: unknown, at: string): Mistake[] {
 /** A target that there is nothing wrong with. */
 const ANY = 'http://localhost'
 const ANY_TARGETS = [ANY]
+
+/** A source of discovery that is never asked: they are looked at by themselves. */
+const NOTHING: Discovery = async function * () {}
 
 function poolNames (routes: readonly unknown[], known: readonly string[]): Mistake[] {
   return routes.flatMap((route, i): Mistake[] => {
@@ -176,7 +188,7 @@ async function routingMistake ({ listen = {}, pools, routes }: GatewayDocument):
   const made = Object.fromEntries(Object.keys(pools).map(name => [name, new Pool(poolSettings(name, { targets: ANY_TARGETS }, optionPath('pools', name), SILENT, systemClock))]))
   try {
     const plain = routes.map(({ guards: _, ...route }) => route)
-    const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }, { sources: {}, guards: {} }).then(async () => { await app.ready() }))
+    const [mistake] = await rejected(registerRoutes(app, { routes: plain, guards: {}, pools: made }).then(async () => { await app.ready() }))
     return mistake
   } finally {
     await app.close()
@@ -205,13 +217,4 @@ async function rejected (promise: Promise<unknown>): Promise<Mistake[]> {
   } catch (error) {
     return [mistakeOf(error)]
   }
-}
-
-/** What an error of ours says about an option, wherever it was found. Any other one is not about the document. */
-export function mistakeOf (error: unknown): Mistake {
-  const { message, code } = error as NodeJS.ErrnoException
-  if (code !== 'FST_BALANCER_BAD_OPTION') throw error
-  const split = splitMessage(message)
-  const kind = split.message.startsWith('missing') ? 'missing' : split.message.startsWith('unknown option') ? 'unknown' : 'value'
-  return { path: split.path, kind, message: split.message }
 }

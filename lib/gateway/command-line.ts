@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
+import { MOST_WORKERS } from './schema.js'
 
 /** What somebody wants of the program. */
 export type Command =
-  | { readonly name: 'start', readonly file: string, readonly workers: number | undefined, readonly watch: boolean }
+  | { readonly name: 'start', readonly file: string, readonly workers: number | 'auto' | undefined, readonly watch: boolean }
   | { readonly name: 'check', readonly file: string }
   | { readonly name: 'print-defaults' | 'schema' | 'help' | 'version' }
 
@@ -19,7 +20,7 @@ Usage:
   fastify-balancer --help | --version
 
 Options of start:
-  --workers <n>   processes that serve, in place of workers in the document
+  --workers <n>   processes that serve, 1 to 256, or auto: as many as there are cores; in place of workers in the document
   --no-watch      read the document anew on SIGHUP only, and not when it has changed
 
 The document is YAML or JSON. Exit codes: 0 all is well, 1 the document or the gateway is not, 2 the command line is not.
@@ -45,8 +46,9 @@ export function commandLine (args: readonly string[]): Command {
     if (useless !== undefined) throw new UsageError(`${useless} is an option of start, must be left out`)
     return takesFile ? { name: 'check', file: String(file) } : { name: name as 'print-defaults' | 'schema' }
   }
-  if (workers !== undefined && !/^[1-9]\d*$/.test(workers)) throw new UsageError(`--workers: '${workers}', must be an integer >= 1`)
-  return { name: 'start', file: String(file), workers: workers === undefined ? undefined : Number(workers), watch: watch ?? true }
+  const wrong = workers !== undefined && workers !== 'auto' && (!/^[1-9]\d*$/.test(workers) || Number(workers) > MOST_WORKERS)
+  if (wrong) throw new UsageError(`--workers: '${workers}', must be an integer from 1 to ${MOST_WORKERS}, or auto`)
+  return { name: 'start', file: String(file), workers: workers === undefined || workers === 'auto' ? workers : Number(workers), watch: watch ?? true }
 }
 
 function parsed (args: readonly string[]) {

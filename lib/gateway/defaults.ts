@@ -8,7 +8,7 @@ type Schema = Readonly<Record<string, unknown>>
 const EXAMPLES: Readonly<Record<string, unknown>> = { 'pools.*.targets': ['http://127.0.0.1:3000'], 'routes.*.pool': 'default' }
 
 /** Everything below these is off unless it is given: it is shown as a comment. */
-const OFF = new Set(['listen.tls', 'admin', 'pools.*.health', 'pools.*.hedge', 'pools.*.slowStart', 'pools.*.affinity', 'pools.*.tls', 'pools.*.discovery',
+const OFF = new Set(['listen.tls', 'admin', 'pools.*.health', 'pools.*.hedge', 'pools.*.slowStart', 'pools.*.affinity', 'pools.*.tls', 'pools.*.discovery', 'pools.*.discoveryTimeout',
   'pools.*.limits.adaptive', 'routes.*.deadline', 'routes.*.wsClientOptions', 'routes.*.replyOptions', 'guards', 'routes.*.guards'])
 
 /** Where a text is one of several forms, defaults are those of its object. */
@@ -30,9 +30,17 @@ function lines (properties: Readonly<Record<string, Schema>>, path: readonly str
     const key = at.join('.')
     const standard = EXAMPLES[key] ?? schema['default']
     const description = `${indent}# ${String(schema['description'] ?? '')}`
-    const nested = standard === undefined || AS_OBJECT.has(key) ? nestedIn(schema) : undefined
     const isOff = off || OFF.has(key)
     const before = `${indent}${isOff ? '# ' : ''}`
+    const kinds = schema['allOf'] as ReadonlyArray<{ readonly if: Schema, readonly then: Schema }> | undefined
+    if (kinds !== undefined) {
+      return [description, ...kinds.flatMap(({ if: { properties }, then }) => {
+        const type = String((properties as Record<string, Schema>)['type']?.['const'])
+        const { type: _, ...options } = nestedIn(then) ?? {}
+        return [`${before}${name}:`, `${before}  type: ${type}`, ...lines(options, [...at, type], `${before}  `, true)]
+      })]
+    }
+    const nested = standard === undefined || AS_OBJECT.has(key) ? nestedIn(schema) : undefined
     if (key === 'pools') return [description, `${indent}pools:`, `${indent}  default:`, ...lines(nestedIn(schema.additionalProperties as Schema) ?? {}, [...at, '*'], `${indent}    `, off)]
     if (key === 'routes') {
       const items = lines(nestedIn((schema['items'] as Schema)) ?? {}, [...at, '*'], `${indent}    `, off)

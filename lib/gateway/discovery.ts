@@ -1,12 +1,28 @@
-import type { Discovery } from '../discovery.js'
+import { dns, dnsProperties, type DnsOptions } from '../discovery/dns.js'
+import { file, fileProperties, type FileOptions } from '../discovery/file.js'
+import type { KubernetesOptions } from '../kubernetes/index.js'
+import { kubernetesProperties } from '../kubernetes/options.js'
+import type { DiscoverySource } from './schema.js'
 
-/** A source of discovery as a document can have it. */
-export interface DiscoverySource {
-  /** JSON Schema of its options, without `type`. */
-  readonly schema: { readonly properties: Readonly<Record<string, object>>, readonly required?: readonly string[] }
-  /** Makes it; loaded only when a document uses it. */
-  readonly make: (options: Readonly<Record<string, unknown>>) => Promise<Discovery>
+// In a document `type` says which source it is.
+const { type: records, ...others } = dnsProperties
+const { name, ...moreOfDns } = others
+
+/** What `discovery.type` may be. One entry each. */
+export const SOURCES: Readonly<Record<string, DiscoverySource>> = {
+  dns: {
+    schema: { properties: { name, records, ...moreOfDns }, required: ['name'] },
+    make: ({ records, ...options }, clock) => dns({ ...options, ...(records === undefined ? undefined : { type: records }) } as unknown as DnsOptions, clock)
+  },
+  file: {
+    schema: { properties: fileProperties, required: ['path'] },
+    make: (options, clock) => file(options as unknown as FileOptions, clock)
+  },
+  kubernetes: {
+    schema: { properties: kubernetesProperties, required: ['service'] },
+    make: async options => {
+      const { kubernetes } = await import('../kubernetes/index.js')
+      return kubernetes(options as unknown as KubernetesOptions)
+    }
+  }
 }
-
-/** What `discovery.type` may be. One line each. */
-export const SOURCES: Readonly<Record<string, DiscoverySource>> = {}

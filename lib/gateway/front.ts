@@ -13,12 +13,17 @@ import type { ServerTls } from './listen-tls.js'
 import { LISTEN, SHUTDOWN } from './standards.js'
 import type { ListenOptions } from './types.js'
 
+/** Options with which several processes can listen in one place. */
+export type SharedListen = (options: { readonly host: string, readonly port: number }) => { readonly host: string, readonly port: number }
+
 export interface FrontSettings {
   readonly listen: ListenOptions
   readonly tls: ServerTls | undefined
   readonly shutdown: Pick<ShutdownOptions, 'delay' | 'linger' | 'grace'>
   readonly log: FastifyBaseLogger
   readonly clock: Clock
+  /** What the options of `listen` become for a process that is not the only one. */
+  readonly shared?: SharedListen
   /** Who serves now. */
   readonly current: () => Generation
   /** Pools to be ended when the time of a shutdown is over. */
@@ -63,10 +68,10 @@ export class Front {
 
   /** @throws what the system says against it, such as EADDRINUSE */
   async listen (): Promise<void> {
-    const { host = LISTEN.host, port = LISTEN.port } = this.#settings.listen
+    const { listen: { host = LISTEN.host, port = LISTEN.port }, shared = options => options } = this.#settings
     this.generationChanged()
     // Fastify would listen on both of its addresses, with a server for each.
-    await this.#app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port })
+    await this.#app.listen(shared({ host: host === 'localhost' ? '127.0.0.1' : host, port }))
   }
 
   /** Takes or leaves requests to upgrade as the generation of the moment does. */

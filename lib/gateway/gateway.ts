@@ -1,22 +1,46 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
 import { noTimer, systemClock, type Clock } from '../clock.js'
+import type { Discovery } from '../discovery.js'
 import type { Upstreams } from '../plugin.js'
+import type { PoolOptions } from '../pool-options.js'
 import { watch } from '../watch.js'
-import { Admin } from './admin.js'
-import { Front } from './front.js'
+import { Admin, poolStatuses } from './admin.js'
+import { Front, type SharedListen } from './front.js'
 import { Generation } from './generation.js'
 import { serverTls, tlsFiles } from './listen-tls.js'
-import { Pools } from './pools.js'
+import { Pools, type OptionsOf } from './pools.js'
 import type { Extensions } from './schema.js'
 import { ADMIN, LISTEN, LOG, SHUTDOWN } from './standards.js'
+import { Sources, withSources } from './sources.js'
 import type { GatewayDocument, ListenOptions } from './types.js'
 import { VERSION } from './version.js'
+
+/** What a process that is one of several has from the others. */
+export interface Alongside {
+  /** Options of pools, with what somebody else finds out in place of probes and sources of discovery. */
+  pools (options: Readonly<Record<string, PoolOptions>>): Readonly<Record<string, PoolOptions>>
+  readonly listen: SharedListen
+}
+
+export interface GatewayStatus {
+  readonly version: string
+  readonly pid: number
+  /** Seconds. */
+  readonly uptime: number
+  readonly address: string | undefined
+  readonly reloads: number
+  readonly generations: number
+  /** Under way. */
+  readonly requests: number
+}
 
 export interface RunningOptions {
   readonly log: FastifyBaseLogger
   readonly extensions: Extensions
   readonly clock?: Clock
+  /** Others that serve the same. Default: there are none. */
+  readonly alongside?: Alongside
 }
 
 /** Milliseconds from one look at the listener's certificate to the next. */
@@ -32,7 +56,7 @@ const LAST_WORDS = 100
 export class Gateway {
   readonly #log: FastifyBaseLogger
   readonly #clock: Clock
-  readonly #extensions: Extensions
+  readonly #alongside: Alongside | undefined
   readonly #pools: Pools
   readonly #started: number
   readonly #closed = new Set<Promise<void>>()
@@ -53,11 +77,11 @@ export class Gateway {
   #stopping: Promise<void> | undefined
   #queue: Promise<unknown> = Promise.resolve()
 
-  constructor ({ log, extensions, clock = systemClock }: RunningOptions) {
+  constructor ({ log, extensions, clock = systemClock, alongside }: RunningOptions) {
     this.#log = log
     this.#clock = clock
-    this.#extensions = extensions
-    this.#pools = new Pools(log, clock, extensions)
+    this.#alongside = alongside
+    this.#pools = new Pools(log, clock, alongside === undefined ? alone(new Sources(extensions, clock)) : together(alongside))
     this.#started = clock.now()
   }
 
@@ -84,7 +108,7 @@ export class Gateway {
         await this.#pools.destroy()
         throw error
       }
-      this.#log.info({ address: this.address, admin: this.adminAddress, version: VERSION, pid: process.pid }, 'gateway started')
+      this.#announce({ address: this.address, admin: this.adminAddress, version: VERSION, pid: process.pid }, 'gateway started')
     })
   }
 
@@ -105,7 +129,7 @@ export class Gateway {
       }
       await this.#change(document)
       this.#reloads++
-      this.#log.info({ reloads: this.#reloads, address: this.address, admin: this.adminAddress }, 'the configuration was read anew')
+      this.#announce({ reloads: this.#reloads, address: this.address, admin: this.adminAddress }, 'the configuration was read anew')
     })
   }
 
@@ -113,6 +137,11 @@ export class Gateway {
   async stop (): Promise<void> {
     this.#stopping ??= this.#inTurn(async () => { await this.#stop() })
     await this.#stopping
+  }
+
+  /** Whoever has several of them says it once for all. */
+  #announce (fields: object, message: string): void {
+    this.#log[this.#alongside === undefined ? 'info' : 'debug'](fields, message)
   }
 
   async #inTurn<Result> (call: () => Promise<Result>): Promise<Result> {
@@ -146,6 +175,8 @@ export class Gateway {
 
       const moved = !isDeepStrictEqual(addressOf(listen), addressOf(before?.listen)) || this.#front === undefined
       const front = moved ? this.#makeFront(document, tls) : undefined
+      // Clients are let in when there is somewhere to send them; those who are in already are not made to wait.
+      if (before === undefined) await pools.start()
       if (front !== undefined) {
         undo.push(() => { this.#leave(front) })
         await listened('listen', front.listen())
@@ -194,20 +225,19 @@ export class Gateway {
       nextId: () => `req-${(this.#requests++).toString(36)}`,
       routes,
       guards,
-      pools: pools as Upstreams,
-      extensions: this.#extensions
+      pools: pools as Upstreams
     })
   }
 
   #makeFront ({ listen = {}, shutdown = {} }: GatewayDocument, tls: Awaited<ReturnType<typeof serverTls>> | undefined): Front {
     return new Front({
-      listen, tls, shutdown, log: this.#log, clock: this.#clock, current: () => this.#generation as Generation, pools: () => this.upstreams, closing: () => { this.#pools.retire() }
+      listen, tls, shutdown, log: this.#log, clock: this.#clock, current: () => this.#generation as Generation, pools: () => this.upstreams, closing: () => { this.#pools.retire() }, ...(this.#alongside === undefined ? undefined : { shared: this.#alongside.listen })
     })
   }
 
   async #makeAdmin (options: NonNullable<GatewayDocument['admin']>): Promise<Admin> {
     const admin = new Admin({
-      options, log: this.#log, upstreams: this.upstreams, closing: () => this.#stopping !== undefined, status: () => this.#status()
+      options, log: this.#log, upstreams: () => this.upstreams, closing: () => this.#stopping !== undefined, status: () => ({ ...this.status, pools: poolStatuses(this.upstreams) })
     })
     try {
       await listened('admin', admin.listen())
@@ -218,7 +248,7 @@ export class Gateway {
     return admin
   }
 
-  #status (): object {
+  get status (): GatewayStatus {
     return {
       version: VERSION,
       pid: process.pid,
@@ -310,6 +340,24 @@ async function listened (option: 'listen' | 'admin', listening: Promise<void>): 
     await listening
   } catch (error) {
     throw Object.assign(error as Error, { option })
+  }
+}
+
+/** Sources of its own. */
+function alone (sources: Sources): OptionsOf {
+  return async pools => {
+    const { sources: made, commit } = await sources.prepare(pools)
+    return { options: withSources(pools, made), commit }
+  }
+}
+
+/** Never asked: what it would say comes from somebody else. */
+const ELSEWHERE: Discovery = async function * () {}
+
+function together (alongside: Alongside): OptionsOf {
+  return async pools => {
+    const elsewhere = new Map(Object.entries(pools).flatMap(([name, { discovery }]) => discovery === undefined ? [] : [[name, ELSEWHERE]]))
+    return { options: alongside.pools(withSources(pools, elsewhere)), commit () {} }
   }
 }
 

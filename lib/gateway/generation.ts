@@ -5,7 +5,6 @@ import { endWithAnswers } from '../shutdown.js'
 import { routerOptions } from './check.js'
 import { logRequests as addRequestLines, ownRequestLines } from './log.js'
 import { registerRoutes, type RouteTable } from './routes.js'
-import type { Extensions } from './schema.js'
 import { LISTEN } from './standards.js'
 import type { ListenOptions } from './types.js'
 
@@ -27,7 +26,6 @@ export interface GenerationSettings extends Omit<RouteTable, 'requestLog'> {
   readonly log: FastifyBaseLogger
   /** Numbers requests across generations. */
   readonly nextId: () => string
-  readonly extensions: Extensions
 }
 
 /**
@@ -48,7 +46,7 @@ export class Generation {
 
   /** @throws BadOptionError, or what a guard makes of its options */
   static async make (settings: GenerationSettings): Promise<Generation> {
-    const { listen: { trustProxy = LISTEN.trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId, extensions } = settings
+    const { listen: { trustProxy = LISTEN.trustProxy, bodyLimit, caseSensitive, ignoreTrailingSlash, ignoreDuplicateSlashes }, logRequests, log, nextId } = settings
     const server = createServer()
     const app = Fastify({
       serverFactory: handler => server.on('request', handler),
@@ -69,7 +67,7 @@ export class Generation {
     endWithAnswers(app, request => request[kFront])
     addRequestLines(app, logRequests)
     try {
-      await registerRoutes(app, { ...settings, requestLog: logRequests ? true : 'errors' }, extensions)
+      await registerRoutes(app, { ...settings, requestLog: logRequests ? true : 'errors' })
       await app.ready()
     } catch (error) {
       await app.close().catch(() => {})

@@ -49,7 +49,7 @@ function published (schema: Schema, path: readonly string[]): Schema {
     ...(additionalProperties === undefined ? undefined : { additionalProperties: typeof additionalProperties === 'boolean' ? additionalProperties : refuses(additionalProperties) ? false : published(additionalProperties, [...path, '*']) }),
     ...(items === undefined ? undefined : { items: open(published(items, [...path, '*'])) }),
     ...(rest['propertyNames'] === undefined ? undefined : { propertyNames: published(rest['propertyNames'] as Schema, path) }),
-    ...(allOf === undefined ? undefined : { allOf: (allOf as unknown as Schema[]).map(each => ({ if: each['if'], then: published(each['then'] as Schema, path) })) })
+    ...(allOf === undefined ? undefined : { allOf: (allOf as unknown as Schema[]).map(each => ({ if: each['if'], then: published(each['then'] as Schema, [...path, typeOf(each)]) })) })
   }
 }
 
@@ -64,6 +64,12 @@ function refuses (schema: Schema): boolean {
 
 function isConst (schema: Schema | undefined): boolean {
   return schema !== undefined && Object.keys(schema).join() === 'const'
+}
+
+/** Which of several kinds of an object a branch is for. */
+function typeOf (branch: Schema): string {
+  const { properties: { type } } = branch['then'] as { properties: { type: { const: string } } }
+  return type.const
 }
 
 /** A variable may stand for whatever is not an object or a list, or any text. */

@@ -30,7 +30,9 @@ export async function serverTls (options: ListenTlsOptions): Promise<ServerTls> 
   const { passphrase, requestCert, rejectUnauthorized, minVersion } = { ...LISTEN_TLS, ...options }
   const unfit = unfitting(options)
   if (unfit !== undefined) throw unfit
-  const pems = await Promise.all(sourcesOf(options).map(readPem))
+  // One after another: of several that can not be read it is the first that is said.
+  const pems: Pem[] = []
+  for (const source of sourcesOf(options)) pems.push(await readPem(source))
   secureContext(pems, passphrase)
   const ca = pems.filter(({ role }) => role === 'ca').map(({ pem }) => String(pem))
   const textOf = (wanted: Pem['role']): string => String(pems.find(({ role }) => role === wanted)?.pem)

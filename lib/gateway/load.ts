@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { check, mistakeOf, type Checked } from './check.js'
+import { check, type Checked } from './check.js'
 import { Document } from './document.js'
-import type { Problem } from './problems.js'
+import { mistakeOf, type Problem } from './problems.js'
 import type { Extensions } from './schema.js'
 
 export interface LoadSettings {

@@ -5,18 +5,22 @@ import { Pool, type PoolSettings } from '../pool.js'
 import type { PoolOptions } from '../pool-options.js'
 import { poolSettings } from '../pool-settings.js'
 import { optionPath } from '../schema.js'
-import type { Extensions } from './schema.js'
 import type { GatewayDocument } from './types.js'
 
 /** What becomes of pools when another document takes effect. Nothing has, until `commit`. */
 export interface PoolChange {
   /** Every pool of the document. */
   readonly pools: Readonly<Record<string, Pool>>
+  /** Starts those that are new, which `commit` does otherwise: settles when each has its first list, or its time for it is over. */
+  readonly start: () => Promise<void>
   /** Makes it so, all at once. */
   readonly commit: () => void
   /** Gives up what was made for it. */
   readonly abandon: () => Promise<void>
 }
+
+/** The options of a document's pools as code would give them; `commit` once they have been taken on. */
+export type OptionsOf = (pools: GatewayDocument['pools']) => Promise<{ readonly options: Readonly<Record<string, PoolOptions>>, readonly commit: () => void }>
 
 /** The pools of a gateway. They outlive generations of routes: a pool whose name stays is the same one, with other settings. */
 export class Pools {
@@ -24,21 +28,22 @@ export class Pools {
   readonly upstreams: Upstreams = Object.create(null) as Upstreams
   readonly #log: FastifyBaseLogger
   readonly #clock: Clock
-  readonly #extensions: Extensions
+  readonly #optionsOf: OptionsOf
   /** What has left, until it is closed. */
   readonly #leaving = new Set<Pool>()
 
-  constructor (log: FastifyBaseLogger, clock: Clock, extensions: Extensions) {
+  constructor (log: FastifyBaseLogger, clock: Clock, optionsOf: OptionsOf) {
     this.#log = log
     this.#clock = clock
-    this.#extensions = extensions
+    this.#optionsOf = optionsOf
   }
 
   /** @throws BadOptionError */
   async prepare (wanted: GatewayDocument['pools']): Promise<PoolChange> {
     const settings = new Map<string, PoolSettings>()
-    for (const [name, options] of Object.entries(wanted)) {
-      settings.set(name, poolSettings(name, await this.#poolOptions(options), optionPath('pools', name), this.#log, this.#clock, this.#find(name)?.settings))
+    const { options: all, commit } = await this.#optionsOf(wanted)
+    for (const [name, options] of Object.entries(all)) {
+      settings.set(name, poolSettings(name, options, optionPath('pools', name), this.#log, this.#clock, this.#find(name)?.settings))
     }
     const made = new Map<string, Pool>()
     const pools = Object.fromEntries([...settings].map(([name, settings]) => {
@@ -46,18 +51,23 @@ export class Pools {
       if (this.#find(name) === undefined) made.set(name, pool)
       return [name, pool]
     }))
+    let started: Promise<unknown> | undefined
+    const start = async (): Promise<void> => {
+      started ??= Promise.all([...made.values()].map(async pool => { await pool.start() }))
+      await started
+    }
     return {
       pools,
+      start,
       commit: () => {
+        commit()
         for (const [name, pool] of Object.entries(this.upstreams)) {
           const next = settings.get(name)
           if (next === undefined) this.#remove(name)
           else this.#ends(name, pool.reconfigure(next))
         }
-        for (const [name, pool] of made) {
-          this.upstreams[name] = pool
-          void pool.start()
-        }
+        for (const [name, pool] of made) this.upstreams[name] = pool
+        void start()
       },
       abandon: async () => { await Promise.all([...made.values()].map(async pool => { await pool.destroy() })) }
     }
@@ -90,13 +100,5 @@ export class Pools {
 
   #find (name: string): Pool | undefined {
     return Object.hasOwn(this.upstreams, name) ? this.upstreams[name] : undefined
-  }
-
-  /** The options as code would give them. */
-  async #poolOptions ({ discovery, targets = [], ...options }: GatewayDocument['pools'][string]): Promise<PoolOptions> {
-    if (discovery === undefined) return { ...options, targets }
-    const { type, ...sourceOptions } = discovery
-    const source = await this.#extensions.sources[type]?.make(sourceOptions)
-    return { ...options, targets, ...(source === undefined ? undefined : { discovery: source }) }
   }
 }

@@ -1,4 +1,4 @@
-import { optionPath } from '../schema.js'
+import { optionPath, type Mistake } from '../schema.js'
 
 /** Something that is wrong with a document, and where. */
 export interface Problem {
@@ -38,6 +38,15 @@ export function splitMessage (text: string): { readonly path: readonly string[],
     rest = rest.slice(match[0].length)
   }
   return rest.startsWith(': ') ? { path, message: rest.slice(2) } : { path: [], message: text }
+}
+
+/** What an error of ours says about an option, wherever it was found. Any other one is not about the document. */
+export function mistakeOf (error: unknown): Mistake {
+  const { message, code } = error as NodeJS.ErrnoException
+  if (code !== 'FST_BALANCER_BAD_OPTION') throw error
+  const split = splitMessage(message)
+  const kind = split.message.startsWith('missing') ? 'missing' : split.message.startsWith('unknown option') ? 'unknown' : 'value'
+  return { path: split.path, kind, message: split.message }
 }
 
 /** In the order of the lines, each once. */

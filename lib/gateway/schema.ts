@@ -1,16 +1,29 @@
+import type { Clock } from '../clock.js'
 import { elsewhereProperties, websocketOnly } from '../compat.js'
+import type { Discovery } from '../discovery.js'
 import { atLeastOne, count, flag, list, milliseconds, object, oneOrMore, text } from '../option-types.js'
 import { ownName, routeProperties, shortOnly } from '../options.js'
 import { paths, poolProperties, secret } from '../pool-schemas.js'
 import { rule } from '../schema.js'
 import { documentable, documentableProperties } from './documentable.js'
-import type { DiscoverySource } from './discovery.js'
-import type { Guard } from './guards.js'
+
+/** A source of discovery as a document can have it. */
+export interface DiscoverySource {
+  /** Schema of its options, without `type`. */
+  readonly schema: { readonly properties: Readonly<Record<string, object>>, readonly required?: readonly string[] }
+  /**
+   * Makes it; loaded only when a document uses it.
+   *
+   * @throws BadOptionError for what the schema can not tell; its path begins with the type
+   */
+  readonly make: (options: Readonly<Record<string, unknown>>, clock: Clock) => Discovery | Promise<Discovery>
+}
 
 /** What a document may have besides what is always there. */
 export interface Extensions {
   readonly sources: Readonly<Record<string, DiscoverySource>>
-  readonly guards: Readonly<Record<string, Guard>>
+  /** In the order in which requests pass them. */
+  readonly guards: Readonly<Record<string, { readonly schema: object }>>
 }
 
 const port = { type: 'integer', minimum: 0, maximum: 65535 }
@@ -66,7 +79,7 @@ export const adminProperties = {
 }
 
 /** Options of routes that say nothing in a document: what is parsed or checked is there for functions. */
-const FOR_CODE = ['attachValidation', 'config', 'schema', 'logSerializers', 'contentTypesToEncode', 'proxyPayloads']
+const FOR_CODE = ['attachValidation', 'config', 'schema', 'logSerializers', 'contentTypesToEncode', 'proxyPayloads', 'explain']
 
 /** What a document may be, in the vocabulary of `lib/schema.ts`. */
 export function documentSchema ({ sources, guards }: Extensions): object {
@@ -78,7 +91,7 @@ export function documentSchema ({ sources, guards }: Extensions): object {
   return object({
     listen: object(listenProperties),
     log: object(logProperties),
-    workers: { ...atLeastOne, maximum: MOST_WORKERS },
+    workers,
     admin: object(adminProperties),
     shutdown: object(shutdownProperties),
     pools: {
@@ -96,8 +109,12 @@ export function documentSchema ({ sources, guards }: Extensions): object {
   }, ['pools', 'routes'])
 }
 
-/** More need what is in charge of them. */
-const MOST_WORKERS = 1
+/** Processes at most. */
+export const MOST_WORKERS = 256
+
+const workers = rule(`an integer from 1 to ${MOST_WORKERS}, or 'auto'`,
+  value => value === 'auto' || (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_WORKERS),
+  false, { anyOf: [{ type: 'integer', minimum: 1, maximum: MOST_WORKERS }, { const: 'auto' }] })
 
 /** An object whose `type` says which others it may have. */
 function discoverySchema (sources: Extensions['sources']): object {

@@ -74,8 +74,8 @@ export interface AdminOptions {
 export interface GatewayDocument {
   readonly listen?: ListenOptions
   readonly log?: LogOptions
-  /** Processes that serve. Default: 1. */
-  readonly workers?: number
+  /** Processes that serve; `auto` is as many as there are cores for them. Default: 1. */
+  readonly workers?: number | 'auto'
   readonly admin?: AdminOptions
   /** How it stops, in milliseconds; see `shutdown`. Default: `{ delay: 0, linger: 500, grace: 10000 }`. */
   readonly shutdown?: { readonly delay?: number, readonly linger?: number, readonly grace?: number }

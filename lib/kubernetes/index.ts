@@ -1,3 +1,4 @@
+import zlib from 'node:zlib'
 import { systemClock } from '../clock.js'
 import type { Discovery } from '../discovery.js'
 import type { KubernetesOptions } from './options.js'
@@ -12,5 +13,9 @@ export type { KubeConfigLike, KubernetesOptions } from './options.js'
  * @throws BadOptionError naming the option, the value and what is allowed
  */
 export function kubernetes (options: KubernetesOptions): Discovery {
-  return source(options, systemClock, async () => await import('@kubernetes/client-node'))
+  return source(options, systemClock, async () => {
+    // An older Node would run into it in the middle of the import, and tell of it a second time, as a rejection that nobody could handle.
+    if (!('createZstdDecompress' in zlib)) throw new Error('this Node has no zstd')
+    return await import('@kubernetes/client-node')
+  })
 }

@@ -37,23 +37,31 @@ const label = /^[a-z\d](?:[-a-z\d]{0,61}[a-z\d])?$/
 // IANA service names have a letter, so a name is never taken for a number.
 const portName = /^(?=.*[a-z])[a-z\d](?:[-a-z\d]*[a-z\d])?$/
 
-const name = rule('a name of Kubernetes: small letters, digits and inner hyphens, 63 at the most', value => typeof value === 'string' && label.test(value))
+const name = rule('a name of Kubernetes: small letters, digits and inner hyphens, 63 at the most', value => typeof value === 'string' && label.test(value),
+  false, { type: 'string', pattern: label.source })
+
+/** What can be written down in a document is all but a `KubeConfig`. */
+export const kubernetesProperties = {
+  service: name,
+  namespace: name,
+  port: rule('a number from 1 to 65535 or the name of a port', value => typeof value === 'number'
+    ? Number.isInteger(value) && value > 0 && value < 65536
+    : typeof value === 'string' && value.length <= 63 && portName.test(value), false, { anyOf: [{ type: 'integer', minimum: 1, maximum: 65535 }, { type: 'string', pattern: portName.source, maxLength: 63 }] }),
+  protocol: { enum: ['http', 'https'] },
+  path: rule('a path that begins with / and has no query', value => typeof value === 'string' && /^\/[^?#\s]*$/.test(value),
+    false, { type: 'string', pattern: '^/[^?#\\s]*$' }),
+  addressType: { enum: ['IPv4', 'IPv6', 'FQDN'] },
+  zone: text,
+  kubeconfig: text,
+  context: text
+} satisfies Record<keyof KubernetesOptions, object>
 
 const schema = object({
   kubernetes: object({
-    service: name,
-    namespace: name,
-    port: rule('a number from 1 to 65535 or the name of a port', value => typeof value === 'number'
-      ? Number.isInteger(value) && value > 0 && value < 65536
-      : typeof value === 'string' && value.length <= 63 && portName.test(value)),
-    protocol: { enum: ['http', 'https'] },
-    path: rule('a path that begins with / and has no query', value => typeof value === 'string' && /^\/[^?#\s]*$/.test(value)),
-    addressType: { enum: ['IPv4', 'IPv6', 'FQDN'] },
-    zone: text,
+    ...kubernetesProperties,
     kubeconfig: rule('a path or a KubeConfig of @kubernetes/client-node', value => typeof value === 'string'
       ? value !== ''
-      : typeof (value as KubeConfigLike | null)?.getCurrentCluster === 'function'),
-    context: text
+      : typeof (value as KubeConfigLike | null)?.getCurrentCluster === 'function')
   }, ['service'])
 }, ['kubernetes'])
 

@@ -139,6 +139,9 @@ export class Primary<Configuration = unknown> {
 
   get workers (): readonly WorkerStatus[] { return this.#supervisor.status }
 
+  /** Whether one more process has loaded its program, and waits to take the place of a worker that ends. */
+  get spare (): boolean { return this.#supervisor.hasSpare }
+
   /** What the workers run with. */
   get configuration (): Configuration { return this.#configured.value as Configuration }
 

@@ -26,12 +26,16 @@ export type ToWorker =
   /** To be answered, with the same number. */
   | { readonly balancer: 'reload', readonly request: number, readonly configuration: unknown }
   | { readonly balancer: 'collect', readonly request: number, readonly name: string }
+  /** It is a spare one, and has time. */
+  | { readonly balancer: 'warm' }
   | { readonly balancer: 'stop' }
 
 /** From a worker to the primary. */
 export type FromWorker =
   /** It is there, and wants to be started. */
   | { readonly balancer: 'hello' }
+  /** A spare one has used its time. */
+  | { readonly balancer: 'warmed' }
   | { readonly balancer: 'ready' }
   /** It could not start, or stop, and ends. */
   | { readonly balancer: 'failed', readonly reason: string }
@@ -61,11 +65,13 @@ const toWorker: Shapes<ToWorker> = {
   forget: message({ pool: text }),
   reload: message({ request: count, configuration: anything }, ['request']),
   collect: message({ request: count, name: text }),
+  warm: message({}),
   stop: message({})
 }
 
 const fromWorker: Shapes<FromWorker> = {
   hello: message({}),
+  warmed: message({}),
   ready: message({}),
   failed: message({ reason: text }),
   answer: message({ request: count, value: anything }, ['request']),

@@ -84,6 +84,9 @@ export class Supervisor {
     }))
   }
 
+  /** Whether a process has loaded its program, warmed up, and waits to take the place of one that ends. */
+  get hasSpare (): boolean { return this.#spare.worker?.warm === true }
+
   get ready (): readonly WorkerProcess[] {
     return this.#slots.flatMap(({ worker }) => worker?.state === 'ready' ? [worker] : [])
   }
@@ -164,8 +167,10 @@ export class Supervisor {
     return {
       hello: worker => {
         const slot = slotOf(worker)
-        if (slot === this.#spare) slot.cancel()
-        else this.#introduce(worker)
+        if (slot === this.#spare) {
+          slot.cancel()
+          worker.send({ balancer: 'warm' })
+        } else this.#introduce(worker)
       },
       ready: worker => {
         slotOf(worker).cancel()

@@ -20,6 +20,8 @@ export class WorkerProcess {
   id: number
   /** Whether it has loaded its program, and waits to be started. */
   loaded = false
+  /** Whether it has used its time as a spare one. */
+  warm = false
   state: WorkerState = 'starting'
   /** Whether it has been given what is known, and so is to be told of changes. */
   introduced = false
@@ -111,6 +113,9 @@ export class WorkerProcess {
       case 'hello':
         this.loaded = true
         return events.hello(this)
+      case 'warmed':
+        this.warm = true
+        return
       case 'ready':
         if (this.state !== 'starting') return
         this.state = 'ready'

@@ -11,8 +11,13 @@ import type { PoolsOptions } from './probed-pools.js'
 import { messageToWorker, type FromWorker, type ToWorker } from './protocol.js'
 import { poolSnapshots } from './totals.js'
 
-/** What runs in a worker. None of the three is called while another is under way. */
+/** What runs in a worker. None of these is called while another is under way. */
 export interface WorkerProgram<Configuration> {
+  /**
+   * For a process that waits to take the place of another: loads and compiles what `start` will need, without any effect.
+   * What goes wrong in it shows, if it matters, in the start. Default: nothing.
+   */
+  warmUp? (): Promise<void>
   /** Resolves when it serves; a rejection ends the worker. */
   start (configuration: Configuration, worker: WorkerContext): Promise<void>
   /** Takes on a new configuration without losing a request. When it rejects, the old one must still hold. */
@@ -115,8 +120,18 @@ export function runWorker<Configuration> (program: WorkerProgram<Configuration>)
         })
         return
       }
+      case 'warm': return next(warmUp)
       case 'stop': return stop()
     }
+  }
+
+  async function warmUp (): Promise<void> {
+    try {
+      if (!stopping) await program.warmUp?.()
+    } catch {
+      // The start will say so.
+    }
+    send({ balancer: 'warmed' })
   }
 
   async function start (configuration: Configuration, id: number, count: number): Promise<void> {

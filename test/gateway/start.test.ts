@@ -93,7 +93,7 @@ t.test('the command line says what is right', async t => {
     [['serve'], /'serve' is not a command, must be one of/],
     [['start'], /no file, must be: fastify-balancer start gateway\.yaml/],
     [['check', 'a', 'b'], /'b' is one word too many/],
-    [['start', 'a', '--workers', '0'], /--workers: '0', must be an integer >= 1/],
+    [['start', 'a', '--workers', '0'], /--workers: '0', must be an integer from 1 to 256, or auto/],
     [['check', 'a', '--workers', '2'], /--workers is an option of start/],
     [['--wokers'], /Unknown option '--wokers'/]
   ] as const) {

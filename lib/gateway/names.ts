@@ -1,0 +1,2 @@
+/** What a worker answers with how it is doing. */
+export const STATUS = 'status'
