@@ -22,7 +22,8 @@ t.test('every JavaScript example in the README, and for those who move, runs and
   const directory = await mkdtemp(fileURLToPath(new URL('readme-', import.meta.url)))
   t.teardown(async () => { await rm(directory, { recursive: true }) })
 
-  // For the one that asks Kubernetes.
+  // For the one that asks Kubernetes. Its client is large: loaded with the first question, it would take up the time for the first list.
+  await import('@kubernetes/client-node')
   const api = await ApiServer.start(t)
   const slice = usersSlice('users-a', ['127.0.0.1'], (await named(t, 'pod')).port)
   api.apply({ ...slice, metadata: { ...slice.metadata, namespace: 'shop' } })

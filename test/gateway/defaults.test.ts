@@ -17,14 +17,14 @@ const silent = { info () {}, warn () {}, error () {} }
 
 /** What has to be given before the defaults of a group count. */
 const GIVEN: Options = {
-  targets: ['http://a.test'], health: { path: '/' }, hedge: { delay: 5 }, slowStart: {}, affinity: { cookie: 'a', secret: 'sixteen characters' }, limits: { adaptive: true }
+  targets: ['http://a.test'], health: { path: '/' }, hedge: { delay: 5 }, slowStart: {}, affinity: { cookie: 'a', secret: 'sixteen characters' }, limits: { adaptive: true }, async * discovery () {}
 }
 
 /** Those of an option that is a group itself, or that are said by another one. */
 const GROUPS = new Set(['pools.*.limits.adaptive'])
 
 const stated = (prefix: string): Array<[path: string, value: unknown]> => Object.entries(DESCRIPTIONS)
-  .flatMap(([path, [, ...standard]]): Array<[string, unknown]> => path.startsWith(prefix) && standard.length > 0 && !GROUPS.has(path) ? [[path.slice(prefix.length), standard[0]]] : [])
+  .flatMap(([path, [, ...standard]]): Array<[string, unknown]> => path.startsWith(prefix) && !path.startsWith('pools.*.discovery.') && standard.length > 0 && !GROUPS.has(path) ? [[path.slice(prefix.length), standard[0]]] : [])
 
 function withOption (options: Options, [first = '', ...rest]: readonly string[], value: unknown): Options {
   if (rest.length === 0) return { ...options, [first]: value }
