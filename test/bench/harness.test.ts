@@ -11,7 +11,7 @@ const PROGRAM = fileURLToPath(new URL('../../bench/bench.ts', import.meta.url))
 t.test('two candidates are measured, and nothing is left', async t => {
   // Not ours: it is measured as it was built, and tests build nothing.
   const file = join(t.testdir(), 'figures.json')
-  const args = ['--only', 'post-1k', '--candidates', 'reply-from,raw', '--rounds', '1', '--seconds', '0.3', '--warm-up', '0', '--load', 'autocannon', '--upstream', 'node', '--json', file]
+  const args = ['--only', 'post-1k', '--candidates', 'reply-from,raw', '--rounds', '1', '--seconds', '1', '--warm-up', '0', '--load', 'autocannon', '--upstream', 'node', '--json', file]
   const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', PROGRAM, ...args])
   t.match(stdout, /^reply-from +1\.00 /m)
   const { workloads } = JSON.parse(await readFile(file, 'utf8')) as Result
