@@ -20,6 +20,7 @@ t.test('a new target is up, idle and knows nothing of its latency', async t => {
     weight: 2,
     priority: 0,
     zone: undefined,
+    host: undefined,
     health: 'up',
     reason: undefined,
     since: new VirtualClock().wall(),

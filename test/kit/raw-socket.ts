@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 export type Ending = 'end' | 'reset' | 'closed'
 
 /** No wait lasts longer, in milliseconds. */
-const PATIENCE = 10_000
+const PATIENCE = 30_000
 
 /** One end of a connection. */
 export class RawSocket extends EventEmitter {
