@@ -9,9 +9,10 @@ const [service = 'users', port] = process.argv.slice(2)
 const changes = new EventTarget()
 const changed = () => { changes.dispatchEvent(new Event('change')) }
 
-const app = Fastify()
+// The client is large: loading it takes a while.
+const app = Fastify({ pluginTimeout: 60_000 })
 await app.register(balancer, {
-  name: 'users', prefix: '/api', discovery: kubernetes({ service, port }), observers: [{ joined: changed, left: changed, healthChanged: changed }]
+  name: 'users', prefix: '/api', discovery: kubernetes({ service, port }), discoveryTimeout: 30_000, observers: [{ joined: changed, left: changed, healthChanged: changed }]
 })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 

@@ -208,7 +208,7 @@ if (require('fastify-balancer/gateway.schema.json').properties.listen === undefi
   await step('without the optional peers, what needs one says what to install', () => {
     writeFileSync(join(directory, 'peers.mjs'), `import { kubernetes } from 'fastify-balancer/kubernetes'
 const said = await kubernetes({ service: 'users' })(new AbortController().signal).next().catch(error => error.message)
-if (!/npm install '@kubernetes\\/client-node@2'/.test(said)) throw new Error(said)`)
+if (!/npm install '@kubernetes\\/client-node@2'|needs Node 22\\.19/.test(said)) throw new Error(said)`)
     runSilently('peers.mjs')
   })
   for (const [name, options] of Object.entries({
