@@ -18,7 +18,6 @@ export class Observers {
   #all: readonly Observer[] = []
   #attempted: ReadonlyArray<Listening<'attempted'>> = []
   #settled: ReadonlyArray<Listening<'settled'>> = []
-  #healthChanged: ReadonlyArray<Listening<'healthChanged'>> = []
   #ended: ReadonlyArray<Listening<'ended'>> = []
   #wantAttempts = false
 
@@ -52,7 +51,6 @@ export class Observers {
     this.#all = observers
     this.#attempted = observers.filter((observer): observer is Listening<'attempted'> => typeof observer.attempted === 'function')
     this.#settled = observers.filter((observer): observer is Listening<'settled'> => typeof observer.settled === 'function')
-    this.#healthChanged = observers.filter((observer): observer is Listening<'healthChanged'> => typeof observer.healthChanged === 'function')
     this.#ended = observers.filter((observer): observer is Listening<'ended'> => typeof observer.ended === 'function')
     this.#wantAttempts = this.#attempted.length > 0 || this.#settled.length > 0
   }
@@ -93,13 +91,7 @@ export class Observers {
   }
 
   healthChanged (target: Target, was: Health, reason: string): void {
-    for (const observer of this.#healthChanged) {
-      try {
-        this.#watch(observer.healthChanged(target, was, reason))
-      } catch (error) {
-        this.#failed(error)
-      }
-    }
+    this.#tell(observer => observer.healthChanged?.(target, was, reason))
     if (channels.health.hasSubscribers) channels.health.publish({ pool: this.#pool, target, was, health: target.health, reason })
   }
 
