@@ -1,5 +1,5 @@
 /** C0 and C1 controls, and the line ends of Unicode. */
-// eslint-disable-next-line no-control-regex
+// eslint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g
 
 /**

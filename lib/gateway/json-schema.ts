@@ -19,7 +19,7 @@ export function gatewaySchema (extensions: Extensions): Schema {
     description: 'What fastify-balancer start takes: where clients come in, pools of targets, and the routes that lead to them.',
     ...schema,
     definitions: {
-      // eslint-disable-next-line no-template-curly-in-string
+      // eslint-disable-next-line no-template-curly-in-string -- the form of a variable, for people
       variable: { type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}', description: 'A variable of the environment: ${NAME} or ${NAME:-default}.' }
     }
   }

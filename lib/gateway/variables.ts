@@ -8,7 +8,7 @@ export interface Substituted {
 }
 
 const VARIABLE = /\$\$\{|\$\{([^}]*)(\}?)/g
-// eslint-disable-next-line no-template-curly-in-string
+// eslint-disable-next-line no-template-curly-in-string -- the form of a variable, for people
 const FORM = 'a variable must be ${NAME} or ${NAME:-default}; $${ stands for ${ itself'
 const NAME = /^([A-Za-z_]\w*)(?::-(.*))?$/s
 

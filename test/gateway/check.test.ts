@@ -64,13 +64,13 @@ t.test('variables take the type that is asked for, where they stand alone', asyn
     listen: { port: 80, trustProxy: true, host: '127.0.0.1' },
     // A zone is a text, and stays one.
     pools: { a: { targets: [{ url: 'http://a.test:80', weight: 2.5 }], zone: '1', breaker: false, retries: 1 } },
-    // eslint-disable-next-line no-template-curly-in-string
+    // eslint-disable-next-line no-template-curly-in-string -- variables of a document
     routes: [{ pool: 'a', prefix: '/${x}' }]
   })
   t.same(await messages(text, { PORT: '80', TRUST: 'maybe', NAME: 'a.test', WEIGHT: 'much', ZONE: '1' }), [
-    // eslint-disable-next-line no-template-curly-in-string
+    // eslint-disable-next-line no-template-curly-in-string -- variables of a document
     '2:44: listen.trustProxy: ${TRUST}, must be true, false, an address, a range such as 10.0.0.0/8, a list of them, or how many proxies are trusted',
-    // eslint-disable-next-line no-template-curly-in-string
+    // eslint-disable-next-line no-template-curly-in-string -- variables of a document
     '3:70: pools.a.targets[0].weight: ${WEIGHT}, must be a number'
   ])
 })

@@ -65,7 +65,7 @@ t.test('editors take what the program takes, and underline what it does not', as
   const minimal = { pools: { a: { targets: ['http://a.test'] } }, routes: [{ pool: 'a' }] }
   const accepts = (changes: object): boolean => validate({ ...minimal, ...changes })
   t.ok(accepts({}))
-  // eslint-disable-next-line no-template-curly-in-string
+  // eslint-disable-next-line no-template-curly-in-string -- variables of a document
   t.ok(accepts({ listen: { port: '${PORT}', http2: '${HTTP2:-false}' } }))
   t.notOk(accepts({ listen: { port: '80' } }))
   t.notOk(accepts({ listen: { prot: 80 } }))
