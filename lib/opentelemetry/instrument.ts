@@ -1,4 +1,4 @@
-import { context, metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
+import { context, createNoopMeter, metrics, ProxyTracerProvider, trace, type Meter, type Tracer } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
 import { BadOptionError } from '../errors.js'
 import type { Observer } from '../observer.js'
@@ -29,8 +29,10 @@ export function instrument (app: FastifyInstance, options: OpenTelemetryOptions)
   if (app.hasDecorator(kRegistered)) throw BadOptionError('openTelemetry: is registered already, must be registered once')
   app.decorate(kRegistered, true)
   const tracer = options.tracer === false ? undefined : options.tracer ?? trace.getTracer(NAME)
+  const meter = options.meter === false ? createNoopMeter() : options.meter ?? metrics.getMeter(NAME)
+  const measures = meter !== createNoopMeter()
   let ready: readonly Pool[] = []
-  const measured = options.meter === false ? NO_METERS : meters(options.meter ?? metrics.getMeter(NAME), () => ready.map(pool => pool.snapshot()))
+  const measured = measures ? meters(meter, () => ready.map(pool => pool.snapshot())) : NO_METERS
   const attempts = new Attempts(tracer, measured.client)
   const observer: Observer = {
     attempted: (target, attempt) => attempts.begin(target, attempt),
@@ -43,12 +45,28 @@ export function instrument (app: FastifyInstance, options: OpenTelemetryOptions)
       measured.requestEnded(exchange)
     }
   }
+  // Without an SDK nothing of it is made: what would come of it goes nowhere.
+  let listens = measures || (options.tracer !== undefined && options.tracer !== false)
+  const isListening = (): boolean => {
+    if (listens || options.tracer === false || !isSdkRegistered()) return listens
+    // An SDK may come late: its tracer is behind the one that was there before.
+    for (const pool of ready) pool.observe(observer)
+    return (listens = true)
+  }
   app.addHook('onRequest', (request, reply, done) => {
-    context.with(serve(tracer, request, reply, measured.server), done)
+    if (isListening()) context.with(serve(tracer, request, reply, measured.server), done)
+    else done()
   })
   app.addHook('onReady', async () => {
-    ready = app.hasDecorator('upstreams') ? Object.values(app.upstreams) : []
-    for (const pool of ready) pool.observe(observer)
+    const pools = app.hasDecorator('upstreams') ? Object.values(app.upstreams) : []
+    if (isListening()) for (const pool of pools) pool.observe(observer)
+    ready = pools
   })
   app.addHook('onClose', async () => { measured.stop() })
+}
+
+/** Whether spans go anywhere. */
+function isSdkRegistered (): boolean {
+  const provider = trace.getTracerProvider()
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer(NAME) !== undefined
 }

@@ -240,6 +240,16 @@ t.test('without an SDK everything goes on, and the client\'s context goes throug
   t.match(headers, { traceparent: PARENT, tracestate: 'v=1' })
 })
 
+t.test('an SDK that comes when requests have been served already is used from then on', async t => {
+  const a = await named(t, 'a')
+  const { request } = await gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry) } })
+  t.equal((await request('/')).statusCode, 200)
+  const { spans } = sdk(t)
+  t.equal((await request('/')).statusCode, 200)
+  await until(() => spans().length === 2)
+  t.same(spans().map(({ kind }) => kind).sort(), [SpanKind.SERVER, SpanKind.CLIENT].sort())
+})
+
 t.test('tracer: false makes no spans, meter: false no metrics, and what is neither is refused', async t => {
   const a = await named(t, 'a')
   const { request, spans, metrics } = await traced(t, { targets: [a.url] }, undefined, { tracer: false, meter: false })
