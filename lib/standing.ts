@@ -12,6 +12,9 @@ const SPARED_LIMIT = 30_000
 /** Who has the last word on a target that is not `up`. */
 export type Cause = 'probe' | 'breaker' | 'operator' | 'asked' | 'discovery'
 
+/** Who takes targets out for a time. */
+export type Ejecting = 'breaker' | 'operator'
+
 /** By what a target has asked for its drain. Discovery speaks for it. */
 export type Asking = 'answer' | 'probe' | 'discovery'
 
@@ -38,6 +41,8 @@ export class Standing {
   /** When its ejection is over; undefined when that does not go by time. */
   #ejectedUntil: number | undefined
   #ejections = 0
+  /** Who has ejected it last. */
+  #ejectedBy: Ejecting = 'breaker'
   #trial = false
   /** Why it has asked to be drained, by what: one may be over before the other. */
   readonly #asked = new Map<Asking, string>()
@@ -72,7 +77,7 @@ export class Standing {
   get cause (): Cause | undefined {
     if (this.withdrawn) return 'operator'
     if (this.#down !== undefined) return 'probe'
-    if (this.#ejected !== undefined) return 'breaker'
+    if (this.#ejected !== undefined) return this.#ejectedBy
     const by = this.#asked.keys().next().value
     return by === undefined || by === 'discovery' ? by : 'asked'
   }
@@ -160,12 +165,13 @@ export class Standing {
   }
 
   /**
-   * The breaker takes it out of rotation.
+   * It is taken out of rotation.
    *
    * @param until when that is over, by the clock; undefined when it goes by something else
    */
-  eject (reason: string, unreachable: boolean, until?: number): void {
+  eject (reason: string, unreachable: boolean, until?: number, by: Ejecting = 'breaker'): void {
     this.#ejected = reason
+    this.#ejectedBy = by
     this.#ejectedUntil = until
     this.#ejections++
     this.#unreachable = unreachable

@@ -89,7 +89,7 @@ export class Ejector {
     judged.breaker.reset()
     counters.ejections++
     judged.time = time
-    change(target, () => { target.standing.eject(reason, false, clock.now() + time) }, reason)
+    change(target, () => { target.standing.eject(reason, false, clock.now() + time, 'operator') }, reason)
     this.#awaitEnd(target, judged, false)
   }
 

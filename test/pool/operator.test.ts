@@ -9,7 +9,7 @@ t.test('an operator takes a target out for a while, with or without a breaker', 
     const [a, b] = [await named(t, 'a'), await named(t, 'b')]
     const { pool, member, log } = poolOf(t, { targets: [a.url, b.url], breaker }, clock)
     pool.eject(a.url, 5000, 'looks odd')
-    t.match(member(a.url), { health: 'down', reason: 'looks odd' })
+    t.match(member(a.url), { health: 'down', reason: 'looks odd', cause: 'operator' })
     t.same(await shares(pool, 4), { b: 4 })
     t.match(log.at(-1), { level: 'warn', message: 'target is down', target: a.url, reason: 'looks odd' })
     await clock.advance(4999)

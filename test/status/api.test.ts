@@ -99,7 +99,7 @@ t.test('operators drain, eject and weigh targets, and the log says who did', asy
   t.match(await post('/api/pools/api/undrain', { target: a.url }, ada), { status: 200, body: { health: 'up' } })
   t.match(await post('/api/pools/api/weight', { target: a.url, weight: 3 }, ada), { status: 200, body: { weight: 3 } })
   t.match(await post('/api/pools/api/eject', { target: a.url, ms: 60_000, reason: 'bad disk' }, ada),
-    { status: 200, body: { health: 'down', words: /^down for .*: ejected by an operator: bad disk, to be tried again in \d+ s$/ } })
+    { status: 200, body: { health: 'down', cause: 'operator', words: /^down for .*: ejected by an operator: bad disk, to be tried again in \d+ s$/ } })
   t.match(await post('/api/pools/api/eject', { target: b.url }, ada), { status: 409, body: { code: 'FST_BALANCER_ACTION_REFUSED', message: /nobody to take its place/ } })
   t.match(log.filter(({ msg }) => msg === 'an operator has changed a target').map(({ who, action, pool, target }) => [who, action, pool, target]), [
     ['Basic ada\\x0d\\x0a', 'drained', 'api', a.url], ['Basic ada\\x0d\\x0a', 'undrained', 'api', a.url],
