@@ -122,11 +122,11 @@ export interface Gateway {
   readonly request: (path: string, options?: Partial<Dispatcher.RequestOptions>) => Promise<Dispatcher.ResponseData>
 }
 
-/** An app with the plugin, listening. `before` runs on the app before the plugin is registered. */
+/** An app with the plugin, listening. `before` runs on the app before the plugin is registered, `after` afterwards. */
 export async function gateway (
   t: Test,
   options: BalancerOptions & { clock?: unknown },
-  { before, ...fastifyOptions }: FastifyServerOptions & { before?: (app: FastifyInstance) => unknown } = {}
+  { before, after, ...fastifyOptions }: FastifyServerOptions & { before?: (app: FastifyInstance) => unknown, after?: (app: FastifyInstance) => unknown } = {}
 ): Promise<Gateway> {
   const { app, log } = logged(fastifyOptions)
   // Clients go first: an app waits for its connections to end.
@@ -137,6 +137,7 @@ export async function gateway (
   })
   await before?.(app)
   await app.register(balancer, options as BalancerOptions)
+  await after?.(app)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   return {
     app,
