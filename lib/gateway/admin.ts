@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Exposition } from '../prometheus/metrics.js'
 import { readiness, type ReadinessOptions, type ReadinessSource } from '../readiness.js'
+import { status as statusApi, type StatusOptions } from '../status/index.js'
 import { logRequests, ownRequestLines } from './log.js'
 import { ADMIN } from './standards.js'
 import type { AdminOptions } from './types.js'
@@ -29,6 +31,10 @@ export interface AdminSettings {
   readonly closing: () => boolean
   /** What `/status` says. */
   readonly status: () => object | Promise<object>
+  /** What is to be seen under `/dashboard`; undefined when there is none. */
+  readonly dashboard?: Pick<StatusOptions, 'upstreams' | 'routes'> | undefined
+  /** What `/metrics` says; undefined when there is none. */
+  readonly metrics?: ((accept: string | undefined) => Promise<Exposition>) | undefined
 }
 
 /** A listener for operators and for whoever runs the gateway. It tells where targets are: not for clients. */
@@ -38,7 +44,7 @@ export class Admin {
   #require: ReadinessOptions['require']
 
   constructor (settings: AdminSettings) {
-    const { options, log, closing, status } = settings
+    const { options, log, closing, status, dashboard, metrics } = settings
     this.#options = options
     this.#require = options.require
     const app = this.#app = Fastify({ loggerInstance: log, ...ownRequestLines() })
@@ -49,6 +55,15 @@ export class Admin {
       return reply.code(state.ready ? 200 : 503).header('cache-control', 'no-store').send(state)
     })
     app.get('/status', async (_request, reply) => reply.header('cache-control', 'no-store').send(await status()))
+    if (metrics !== undefined) {
+      app.get('/metrics', async ({ headers: { accept } }, reply) => {
+        const { type, text } = await metrics(accept)
+        return await reply.header('vary', 'accept').type(type).send(text)
+      })
+    }
+    if (dashboard !== undefined) {
+      void app.register(statusApi, { prefix: '/dashboard', actions: options.actions ?? ADMIN.actions, closing, ...(options.require === undefined ? undefined : { require: options.require }), ...dashboard })
+    }
   }
 
   /** Where it listens, as a URL; undefined before and after. */

@@ -36,10 +36,13 @@ export const DESCRIPTIONS: Readonly<Record<string, Description>> = {
 
   workers: ['Processes that serve: a number, or auto for as many as there are cores. Needs a restart when it changes.', 1],
 
-  admin: ['A listener for operators, with /live, /ready and /status. It tells where targets are: not for clients.'],
+  admin: ['A listener for operators, with /live, /ready, /status and what is asked for here. It tells where targets are: not for clients.'],
   'admin.host': ['Address to listen on.', '127.0.0.1'],
   'admin.port': ['Port to listen on; 0 is any that is free.', 9090],
   'admin.require': ['How many targets of each pool must be up for /ready: any, quorum (more than half), all, or a share.', 'any'],
+  'admin.dashboard': ['A page for browsers and a status API under /dashboard. Not with several workers. Needs a restart when it changes.', false],
+  'admin.actions': ['Whether targets can be drained, ejected and weighed there, by whoever reaches this listener. Needs a restart when it changes.', false],
+  'admin.metrics': ['/metrics for Prometheus. Needs prom-client, and a restart when it changes.', false],
 
   shutdown: ['How the gateway stops on SIGTERM and SIGINT.'],
   'shutdown.delay': [`${MS} for which all is served as before, while the load balancer in front finds that the gateway is not ready.`, 0],

@@ -4,11 +4,14 @@ import { noTimer, systemClock, type Clock } from '../clock.js'
 import type { Discovery } from '../discovery.js'
 import type { Upstreams } from '../plugin.js'
 import type { PoolOptions } from '../pool-options.js'
+import type { Metrics } from '../prometheus/metrics.js'
+import { routesOf } from '../traffic.js'
 import { watch } from '../watch.js'
 import { Admin, poolStatuses } from './admin.js'
 import { Front, type SharedListen } from './front.js'
 import { Generation } from './generation.js'
 import { serverTls, tlsFiles } from './listen-tls.js'
+import { makeMetrics } from './metrics.js'
 import { Pools, type OptionsOf } from './pools.js'
 import type { Extensions } from './schema.js'
 import { ADMIN, LISTEN, LOG, SHUTDOWN } from './standards.js'
@@ -71,6 +74,7 @@ export class Gateway {
   /** Listeners of before, with connections that go on. */
   readonly #formerFronts = new Set<Front>()
   #admin: Admin | undefined
+  #metrics: Metrics | undefined
   #stopWatching = noTimer
   #requests = 0
   #reloads = 0
@@ -92,6 +96,9 @@ export class Gateway {
   get address (): string | undefined { return this.#front?.address }
 
   get adminAddress (): string | undefined { return this.#admin?.address }
+
+  /** What Prometheus is told; undefined when nobody wants to know. */
+  get metrics (): Metrics | undefined { return this.#metrics }
 
   /** Sets of routes that are alive: the present one, and those with requests to finish. */
   get generations (): number { return this.#former.size + (this.#generation === undefined ? 0 : 1) }
@@ -158,13 +165,16 @@ export class Gateway {
 
   /** Everything that may fail comes first, and is undone when it does. From then on nothing is waited for. */
   async #change (document: GatewayDocument): Promise<void> {
-    const { listen = {}, admin, log = {} } = document
+    const { listen = {}, log = {} } = document
+    // Operators are told by the primary, of all workers.
+    const admin = this.#alongside === undefined ? document.admin : undefined
     const before = this.#document
     const undo: Array<() => unknown> = []
     try {
       const tls = listen.tls === undefined ? undefined : await serverTls(listen.tls)
       const pools = await this.#pools.prepare(document.pools)
       undo.push(pools.abandon)
+      if (before === undefined && document.admin?.metrics === true) this.#metrics = await makeMetrics(() => this.upstreams)
       const generation = before !== undefined && this.#generation !== undefined && sameRoutes(before, document) ? undefined : await this.#makeGeneration(document, pools.pools)
       if (generation !== undefined) undo.push(async () => { await generation.app.close() })
       if (this.#generation === undefined) {
@@ -181,7 +191,7 @@ export class Gateway {
         undo.push(() => { this.#leave(front) })
         await listened('listen', front.listen())
       }
-      const otherAdmin = !isDeepStrictEqual(adminAddressOf(admin), adminAddressOf(before?.admin))
+      const otherAdmin = !isDeepStrictEqual(adminAddressOf(admin), adminAddressOf(this.#alongside === undefined ? before?.admin : undefined))
       const nextAdmin = otherAdmin && admin !== undefined ? await this.#makeAdmin(admin) : undefined
 
       const settled = moved ? listen : settledListen(listen, before?.listen ?? {})
@@ -189,6 +199,7 @@ export class Gateway {
       this.#document = { ...document, listen: settled }
       if (before !== undefined) this.#tellOfRestarts(before, document, moved)
       pools.commit()
+      this.#metrics?.watch()
       if (generation !== undefined && generation !== this.#generation) {
         this.#retire(this.#generation)
         this.#generation = generation
@@ -236,8 +247,15 @@ export class Gateway {
   }
 
   async #makeAdmin (options: NonNullable<GatewayDocument['admin']>): Promise<Admin> {
+    const metrics = this.#metrics
     const admin = new Admin({
-      options, log: this.#log, upstreams: () => this.upstreams, closing: () => this.#stopping !== undefined, status: () => ({ ...this.status, pools: poolStatuses(this.upstreams) })
+      options,
+      log: this.#log,
+      upstreams: () => this.upstreams,
+      closing: () => this.#stopping !== undefined,
+      status: () => ({ ...this.status, pools: poolStatuses(this.upstreams) }),
+      dashboard: options.dashboard === true ? { upstreams: () => this.upstreams, routes: () => this.#generation === undefined ? [] : routesOf(this.#generation.app) } : undefined,
+      metrics: metrics === undefined ? undefined : async accept => await metrics.text(accept)
     })
     try {
       await listened('admin', admin.listen())
@@ -285,6 +303,7 @@ export class Gateway {
       ...(!moved && (before.listen?.tls === undefined) !== (after.listen?.tls === undefined) ? ['listen.tls'] : []),
       ...(changed(before.log?.pretty, after.log?.pretty) ? ['log.pretty'] : []),
       ...(changed(before.workers, after.workers) ? ['workers'] : []),
+      ...adminRestarts(before, after),
       ...(!moved && changed(before.shutdown, after.shutdown) ? ['shutdown'] : [])
     ]
     if (waiting.length > 0) this.#log.warn({ options: waiting }, 'these options take effect with a restart')
@@ -324,14 +343,24 @@ export class Gateway {
       cancel()
       await this.#pools.destroy()
       await this.#admin?.close()
+      this.#metrics?.close()
     }
   }
 }
 
-function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
+export function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
   if (admin === undefined) return undefined
   const { host = ADMIN.host, port = ADMIN.port } = admin
   return { host, port }
+}
+
+/** Options of an admin listener that stays, and of a listener for metrics, which there is or is not from the beginning. */
+function adminRestarts ({ admin: before = {} }: GatewayDocument, { admin: after = {} }: GatewayDocument): string[] {
+  const same = isDeepStrictEqual(adminAddressOf(before), adminAddressOf(after))
+  return [
+    ...(same ? (['dashboard', 'actions'] as const).filter(key => (before[key] ?? ADMIN[key]) !== (after[key] ?? ADMIN[key])) : []),
+    ...((before.metrics ?? ADMIN.metrics) !== (after.metrics ?? ADMIN.metrics) ? ['metrics'] : [])
+  ].map(key => `admin.${key}`)
 }
 
 /** Has an error say by which part of the document somebody was to listen. */

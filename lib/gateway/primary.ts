@@ -3,10 +3,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../clock.js'
 import { BadOptionError } from '../errors.js'
+import { sumOf, type MetricsParts } from '../prometheus/metrics.js'
 import { assertPortFree, runPrimary, type Primary, type WorkerStatus } from '../workers/index.js'
 import { Admin, poolStatuses } from './admin.js'
-import type { GatewayStatus } from './gateway.js'
-import { STATUS } from './names.js'
+import { adminAddressOf, type GatewayStatus } from './gateway.js'
+import { METRICS, STATUS } from './names.js'
 import { splitMessage } from './problems.js'
 import type { Extensions } from './schema.js'
 import { Sources, withSources, type SourcesByPool } from './sources.js'
@@ -100,7 +101,7 @@ export class GatewayPrimary {
     const { listen, admin, log = {} } = document
     if (!isDeepStrictEqual(place(listen), place(before.listen))) await assertFree(listen)
     const commit = await this.#prepareSources(document)
-    const otherAdmin = !isDeepStrictEqual(admin, before.admin)
+    const otherAdmin = !isDeepStrictEqual(adminAddressOf(admin), adminAddressOf(before.admin))
     const next = otherAdmin && admin !== undefined ? await this.#makeAdmin(admin) : undefined
     try {
       await this.#primary.reload(document)
@@ -114,6 +115,8 @@ export class GatewayPrimary {
     if (otherAdmin) {
       await this.#admin?.close()
       this.#admin = next
+    } else if (admin !== undefined) {
+      this.#admin?.adjust(admin)
     }
     this.#address = await this.#findAddress()
     this.#reloads++
@@ -144,8 +147,10 @@ export class GatewayPrimary {
       upstreams: () => this.#primary?.upstreams ?? {},
       workers: () => ({ serving: this.#workers.filter(({ state }) => state === 'ready').length, of: this.#options.count }),
       closing: () => this.#closing,
-      status: async () => await this.#status()
+      status: async () => await this.#status(),
+      metrics: options.metrics === true ? async accept => await sumOf(await this.#metrics(), accept) : undefined
     })
+    if (options.dashboard === true) this.#log.warn({ option: 'admin.dashboard' }, 'there is no dashboard with several workers: each sees only what it does itself')
     try {
       await admin.listen()
     } catch (error) {
@@ -171,6 +176,11 @@ export class GatewayPrimary {
       silent: totals?.silent ?? [],
       pools: poolStatuses(totals?.pools ?? {})
     }
+  }
+
+  async #metrics (): Promise<MetricsParts[]> {
+    const collected = await this.#primary?.collect(METRICS) ?? []
+    return collected.flatMap(answer => 'value' in answer ? [answer.value as MetricsParts] : [])
   }
 
   /** What each worker that answers says of itself. */

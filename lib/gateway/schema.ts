@@ -75,7 +75,10 @@ export const adminProperties = {
   port,
   require: rule("'any', 'quorum', 'all' or a share from 0 to 1",
     value => ['any', 'quorum', 'all'].includes(value as string) || (typeof value === 'number' && value >= 0 && value <= 1),
-    false, { anyOf: [{ enum: ['any', 'quorum', 'all'] }, { type: 'number', minimum: 0, maximum: 1 }] })
+    false, { anyOf: [{ enum: ['any', 'quorum', 'all'] }, { type: 'number', minimum: 0, maximum: 1 }] }),
+  dashboard: flag,
+  actions: flag,
+  metrics: flag
 }
 
 /** Options of routes that say nothing in a document: what is parsed or checked is there for functions. */

@@ -13,7 +13,7 @@ export const LISTEN = {
 
 export const LISTEN_TLS = { requestCert: false, rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
 
-export const ADMIN = { host: '127.0.0.1', port: 9090, require: 'any' } as const
+export const ADMIN = { host: '127.0.0.1', port: 9090, require: 'any', dashboard: false, actions: false, metrics: false } as const
 
 export const SHUTDOWN = { delay: 0, linger: 500, grace: 10_000 } as const
 

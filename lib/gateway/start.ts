@@ -44,13 +44,24 @@ export async function start ({ file, workers, watch, env, extensions }: StartSet
     const gateway = count === 1
       ? new Gateway({ log, extensions })
       : await several({ log, extensions, clock: systemClock, count, stopTimeout: grace + EXIT_WITHIN + LAST_WORDS })
-    await gateway.start(document)
-    const reloading = new Reloading({ file, gateway, log, clock: systemClock, interval: watch ? INTERVAL : 0, amend, env, extensions })
+    // Signals may come while it starts: one that nobody hears ends a process.
+    const starting = gateway.start(document)
+    const afterStart = { reload: async (next: GatewayDocument) => { await starting; await gateway.reload(next) } }
+    const reloading = new Reloading({ file, gateway: afterStart, log, clock: systemClock, interval: watch ? INTERVAL : 0, amend, env, extensions })
     process.on('SIGHUP', () => { void reloading.reload() })
+    let started = false
     endOnSignal({ signals: ['SIGTERM', 'SIGINT'], within, exit: true, clock: systemClock, log }, async () => {
       reloading.stop()
-      await gateway.stop()
+      // Before that nobody is served, and a start may wait for its targets.
+      if (started) await gateway.stop()
     })
+    try {
+      await starting
+    } catch (error) {
+      reloading.stop()
+      throw error
+    }
+    started = true
     return []
   } catch (error) {
     const problem = problemOf(error)

@@ -60,7 +60,7 @@ export interface LogOptions {
   readonly requests?: boolean
 }
 
-/** A listener for operators: `/live`, `/ready` and `/status`. */
+/** A listener for operators: `/live`, `/ready` and `/status`, and what else is asked for. */
 export interface AdminOptions {
   /** Default: `127.0.0.1`. */
   readonly host?: string
@@ -68,6 +68,12 @@ export interface AdminOptions {
   readonly port?: number
   /** What a pool needs in order to be ready. Default: `any`. */
   readonly require?: ReadinessOptions['require']
+  /** A page and a status API under `/dashboard`, in a gateway of one process. Default: false. */
+  readonly dashboard?: boolean
+  /** Whether targets can be drained, ejected and weighed there. Default: false. */
+  readonly actions?: boolean
+  /** `/metrics` for Prometheus. Needs prom-client. Default: false. */
+  readonly metrics?: boolean
 }
 
 /** A gateway without code: what `gateway.yaml` holds, after variables were replaced. */

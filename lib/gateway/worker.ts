@@ -3,7 +3,7 @@ import { runWorker } from '../workers/index.js'
 import { EXTENSIONS } from './extensions.js'
 import { Gateway } from './gateway.js'
 import { makeLog } from './log.js'
-import { STATUS } from './names.js'
+import { METRICS, STATUS } from './names.js'
 import type { GatewayDocument } from './types.js'
 import { warmUp } from './warm-up.js'
 
@@ -16,13 +16,9 @@ runWorker<GatewayDocument>({
     const started = gateway = new Gateway({ log, extensions: EXTENSIONS, alongside: worker })
     worker.tellOf(started.upstreams)
     worker.answer(STATUS, () => started.status)
-    await started.start(own(document))
+    worker.answer(METRICS, async () => await started.metrics?.parts() ?? [])
+    await started.start(document)
   },
-  async reload (document) { await gateway?.reload(own(document)) },
+  async reload (document) { await gateway?.reload(document) },
   async stop () { await gateway?.stop() }
 })
-
-/** Operators are told by the primary, of all workers. */
-function own ({ admin: _, ...document }: GatewayDocument): GatewayDocument {
-  return document
-}

@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { named, upstream } from '../kit/index.js'
-import { directory, run, start } from './kit.js'
+import { nameServer, v4 } from '../discovery/name-server.js'
+import { named, until, upstream } from '../kit/index.js'
+import { BIN, directory, run, start } from './kit.js'
+
+/** Milliseconds that a process may take on a busy machine. */
+const PATIENCE = 30_000
 
 t.test('a gateway serves what its document says, and stops in good order', async t => {
   const { url } = await named(t, 'a')
@@ -59,6 +64,36 @@ t.test('a second signal ends it at once', async t => {
   await gateway.line(/^shutting down$/)
   gateway.child.kill('SIGINT')
   t.equal(await stopped, 1)
+})
+
+t.test('signals that come while it starts are heard: SIGHUP when it has, SIGTERM at once', async t => {
+  const { address, replies, asked } = await nameServer(t)
+  const { port } = await named(t, 'a')
+  const file = join(await directory(t), 'gateway.yaml')
+  await writeFile(file, `
+    listen: { host: 127.0.0.1, port: 0 }
+    pools: { users: { discovery: { type: dns, name: api.test, port: ${port}, servers: ["${address}"] }, discoveryTimeout: 20000 } }
+    routes: [{ pool: users }]
+  `)
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+    asked.length = 0
+    replies.set('A api.test', 'silence')
+    const child = spawn(process.execPath, ['--import', 'tsx', BIN, 'start', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.teardown(() => { child.kill('SIGKILL') })
+    const closed = once(child, 'close') as Promise<[number | null]>
+    let stdout = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
+    await until(() => asked.length > 0, PATIENCE)
+    child.kill(signal)
+    if (signal === 'SIGHUP') {
+      replies.set('A api.test', [v4('127.0.0.1')])
+      await until(() => /gateway started[^]*the configuration is as before/.test(stdout), PATIENCE)
+      child.kill('SIGTERM')
+    }
+    const [code] = await closed
+    t.equal(code, 0, signal)
+    t.equal(stdout.includes('gateway started'), signal === 'SIGHUP')
+  }
 })
 
 t.test('values come from the environment, and are shown in no message', async t => {
