@@ -4,7 +4,7 @@ import type { AttemptStart } from '../events.js'
 import type { Outcome } from '../outcome.js'
 import { printable } from '../printable.js'
 import type { Target } from '../target.js'
-import { errorType, methodAttributes, methodOf, peerOf, spanName } from './semantics.js'
+import { addOriginalMethod, errorType, methodOf, peerOf, spanName } from './semantics.js'
 import { contextOf, type Measure } from './served.js'
 
 /** Where the start of an attempt keeps what is needed at its end: a table of those under way would outlive them. */
@@ -44,31 +44,39 @@ export class Attempts {
     const { span, context, started } = attempt[kTraced] ?? {}
     if (context === undefined || started === undefined) return
     const error = errorType(outcome)
-    const result: Attributes = {
-      ...(outcome.kind === 'answered' ? { 'http.response.status_code': outcome.status } : undefined),
-      ...(error === undefined ? undefined : { 'error.type': error })
-    }
     if (span !== undefined) {
-      span.setAttributes({ ...result, 'fastify_balancer.outcome': outcome.kind })
+      if (span.isRecording()) span.setAttributes(addResult({ 'fastify_balancer.outcome': outcome.kind }, outcome, error))
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, ...(outcome.kind === 'answered' ? undefined : { message: printable(outcome.error.message) }) })
       span.end()
     }
     if (outcome.kind === 'answered' && outcome.status === 101) return
-    this.#measure((systemClock.now() - started) / 1000, {
-      'http.request.method': methodOf(attempt.method), ...peerOf(target), 'network.protocol.version': '1.1', ...result
-    }, context)
+    const { address, port, scheme } = peerOf(target)
+    this.#measure((systemClock.now() - started) / 1000, addResult({
+      'http.request.method': methodOf(attempt.method), 'server.address': address, 'server.port': port, 'url.scheme': scheme, 'network.protocol.version': '1.1'
+    }, outcome, error), context)
   }
 }
 
 function attemptAttributes (target: Target, { pool, method, path, number, why }: AttemptStart): Attributes {
-  return {
-    ...methodAttributes(method),
-    ...peerOf(target),
+  const { address, port, scheme } = peerOf(target)
+  const attributes: Attributes = {
+    'http.request.method': methodOf(method),
+    'server.address': address,
+    'server.port': port,
+    'url.scheme': scheme,
     'url.full': target.url + path,
     'network.protocol.version': '1.1',
-    ...(number > 1 ? { 'http.request.resend_count': number - 1 } : undefined),
     'fastify_balancer.pool': pool,
     'fastify_balancer.target': target.url,
     'fastify_balancer.why': why
   }
+  addOriginalMethod(attributes, method)
+  if (number > 1) attributes['http.request.resend_count'] = number - 1
+  return attributes
+}
+
+function addResult (attributes: Attributes, outcome: Outcome, error: string | undefined): Attributes {
+  if (outcome.kind === 'answered') attributes['http.response.status_code'] = outcome.status
+  if (error !== undefined) attributes['error.type'] = error
+  return attributes
 }

@@ -5,6 +5,7 @@ import type { PoolSnapshot } from '../pool.js'
 import type { Target } from '../target.js'
 import { DURATION_BUCKETS } from './semantics.js'
 import type { Measure } from './served.js'
+import { Tally } from './tally.js'
 
 const HEALTHS: readonly Health[] = ['up', 'down', 'trial', 'draining']
 
@@ -24,27 +25,34 @@ export function meters (meter: Meter, pools: () => readonly PoolSnapshot[]): Met
   const server = duration('http.server.request.duration', 'Duration of HTTP server requests.')
   const client = duration('http.client.request.duration', 'Duration of HTTP client requests: one per attempt.')
   const waited = duration('fastify_balancer.queue.duration', 'Time that requests have waited in line, of those that had to.')
-  const requests = meter.createCounter('fastify_balancer.requests', { unit: '{request}', description: 'Requests of a pool by how they ended.' })
-  const attempts = meter.createCounter('fastify_balancer.attempts', { unit: '{attempt}', description: 'Attempts by target, outcome and why they were made.' })
-  const stop = observe(meter, pools)
+  const tallies: Tallies = { requests: new Tally(), attempts: new Tally() }
+  const stop = observe(meter, pools, tallies)
   return {
     server: (seconds, attributes, context) => { server.record(seconds, attributes, context) },
     client: (seconds, attributes, context) => { client.record(seconds, attributes, context) },
     attemptEnded (target, outcome, { pool, why }) {
-      attempts.add(1, { 'fastify_balancer.pool': pool, 'fastify_balancer.target': target.url, 'fastify_balancer.outcome': outcome.kind, 'fastify_balancer.why': why })
+      tallies.attempts.at(pool).at(target.url).at(outcome.kind).at(why).count++
     },
     requestEnded ({ pool, code, waited: ms }) {
-      requests.add(1, { 'fastify_balancer.pool': pool, 'fastify_balancer.reason': code })
+      tallies.requests.at(pool).at(code).count++
       if (ms > 0) waited.record(ms / 1000, { 'fastify_balancer.pool': pool })
     },
     stop
   }
 }
 
+/** What is counted with every request, and read as rarely as the rest. */
+interface Tallies {
+  /** By pool and reason. */
+  readonly requests: Tally
+  /** By pool, target, outcome and why they were made. */
+  readonly attempts: Tally
+}
+
 type Read = (snapshot: PoolSnapshot, observe: (value: number, attributes?: Record<string, string>) => void) => void
 
 /** Has what the pools count and hold read when metrics are collected, and not with every request. */
-function observe (meter: Meter, pools: () => readonly PoolSnapshot[]): () => void {
+function observe (meter: Meter, pools: () => readonly PoolSnapshot[], { requests, attempts }: Tallies): () => void {
   const reads = new Map<Observable, Read>()
   const gauge = (name: string, unit: string, description: string, read: Read): void => { reads.set(meter.createObservableGauge(`fastify_balancer.${name}`, { unit, description }), read) }
   const upDown = (name: string, unit: string, description: string, read: Read): void => { reads.set(meter.createObservableUpDownCounter(`fastify_balancer.${name}`, { unit, description }), read) }
@@ -53,6 +61,20 @@ function observe (meter: Meter, pools: () => readonly PoolSnapshot[]): () => voi
     for (const target of targets) read(target, (value, attributes) => { observe(value, { 'fastify_balancer.target': target.url, ...attributes }) })
   }
 
+  counter('requests', '{request}', 'Requests of a pool by how they ended.', ({ name }, observe) => {
+    for (const [code, { count }] of requests.at(name).below) observe(count, { 'fastify_balancer.reason': code })
+  })
+  counter('attempts', '{attempt}', 'Attempts by target, outcome and why they were made.', ({ name, targets }, observe) => {
+    const ofPool = attempts.at(name)
+    const members = new Set(targets.map(({ url }) => url))
+    for (const [url, ofTarget] of ofPool.below) {
+      for (const [outcome, { below }] of ofTarget.below) {
+        for (const [why, { count }] of below) observe(count, { 'fastify_balancer.target': url, 'fastify_balancer.outcome': outcome, 'fastify_balancer.why': why })
+      }
+      // Told once more, as its last attempts may have ended after it has left.
+      if (!members.has(url)) ofPool.delete(url)
+    }
+  })
   upDown('in_flight', '{request}', 'Requests let in that have not ended, without streams.', ({ load }, observe) => { observe(load.inFlight) })
   upDown('streams', '{stream}', 'Server-sent events and WebSockets that are open.', ({ load }, observe) => { observe(load.streams) })
   upDown('queue.length', '{request}', 'Requests in line.', ({ load }, observe) => { observe(load.waiting) })

@@ -18,26 +18,29 @@ export function spanName (method: string, route?: string): string {
   return route === undefined ? verb : `${verb} ${route}`
 }
 
-export function methodAttributes (method: string): Attributes {
-  return METHODS.has(method) ? { 'http.request.method': method } : { 'http.request.method': '_OTHER', 'http.request.method_original': method }
+/** What the conventions want to know besides of a method that they do not name. */
+export function addOriginalMethod (attributes: Attributes, method: string): void {
+  if (!METHODS.has(method)) attributes['http.request.method_original'] = method
 }
 
-const peers = new WeakMap<Target, Attributes>()
-
 /** What is the same for every attempt on a target. */
-export function peerOf (target: Target): Attributes {
-  let attributes = peers.get(target)
-  if (attributes === undefined) {
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly scheme: string
+}
+
+const peers = new WeakMap<Target, Peer>()
+
+export function peerOf (target: Target): Peer {
+  let peer = peers.get(target)
+  if (peer === undefined) {
     const { protocol, hostname, port } = new URL(target.origin)
     const scheme = protocol.slice(0, -1)
-    attributes = {
-      'server.address': hostname.replace(/^\[|\]$/g, ''),
-      'server.port': port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
-      'url.scheme': scheme
-    }
-    peers.set(target, attributes)
+    peer = { address: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (scheme === 'https' ? 443 : 80) : Number(port), scheme }
+    peers.set(target, peer)
   }
-  return attributes
+  return peer
 }
 
 /** Why an attempt went wrong, of few values; undefined when it did not, or nobody waited for it any more. */

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../clock.js'
 import { withoutQuery, type ExchangeEnd } from '../events.js'
 import { printable } from '../printable.js'
-import { methodAttributes, methodOf, spanName } from './semantics.js'
+import { addOriginalMethod, methodOf, spanName } from './semantics.js'
 
 const kServed = Symbol('fastify-balancer.opentelemetry')
 
@@ -57,24 +57,16 @@ export class Served {
     const error = this.#errorType(status, cut)
     const request = this.#request
     const { url: route } = request.routeOptions
-    const result: Attributes = {
-      ...(status === undefined ? undefined : { 'http.response.status_code': status }),
-      ...(error === undefined ? undefined : { 'error.type': error })
-    }
     const span = this.#span
     if (span !== undefined) {
-      span.setAttributes(result)
+      if (span.isRecording()) span.setAttributes(addResult({}, status, error))
       if (error !== undefined && error !== 'client_gone') span.setStatus({ code: SpanStatusCode.ERROR, ...this.#message() })
       span.end()
     }
     if (status !== 101) {
-      this.#measure((systemClock.now() - this.#started) / 1000, {
-        'http.request.method': methodOf(request.method),
-        'url.scheme': request.protocol,
-        ...(route === undefined ? undefined : { 'http.route': route }),
-        'network.protocol.version': request.raw.httpVersion,
-        ...result
-      }, this.context)
+      const attributes: Attributes = { 'http.request.method': methodOf(request.method), 'url.scheme': request.protocol, 'network.protocol.version': request.raw.httpVersion }
+      if (route !== undefined) attributes['http.route'] = route
+      this.#measure((systemClock.now() - this.#started) / 1000, addResult(attributes, status, error), this.context)
     }
   }
 
@@ -103,12 +95,12 @@ export function contextOf (request: unknown): Context {
 export function tell (exchange: ExchangeEnd): void {
   if (exchange.request === undefined) return
   const { pool, code, attempts, waited } = exchange
-  trace.getSpan(contextOf(exchange.request))?.setAttributes({
-    'fastify_balancer.pool': pool,
-    'fastify_balancer.reason': code,
-    'fastify_balancer.attempts': attempts.length,
-    ...(waited > 0 ? { 'fastify_balancer.waited': waited / 1000 } : undefined)
-  })
+  const span = trace.getSpan(contextOf(exchange.request))
+  if (span?.isRecording() === true) {
+    const attributes: Attributes = { 'fastify_balancer.pool': pool, 'fastify_balancer.reason': code, 'fastify_balancer.attempts': attempts.length }
+    if (waited > 0) attributes['fastify_balancer.waited'] = waited / 1000
+    span.setAttributes(attributes)
+  }
   ;(exchange.request as FastifyRequest)[kServed]?.forwarded(exchange)
 }
 
@@ -136,16 +128,25 @@ function hasSpan (active: Context): boolean {
 
 function requestAttributes (request: FastifyRequest): Attributes {
   const { routeOptions: { url: route }, headers: { 'user-agent': agent } } = request
+  const { method, hostname } = request
   const port = request.port as number | null
-  return {
-    ...methodAttributes(request.method),
+  const attributes: Attributes = {
+    'http.request.method': methodOf(method),
     'url.scheme': request.protocol,
     'url.path': withoutQuery(request.url),
-    ...(route === undefined ? undefined : { 'http.route': route }),
-    ...(request.hostname === '' ? undefined : { 'server.address': request.hostname }),
-    ...(typeof port === 'number' ? { 'server.port': port } : undefined),
     'client.address': request.ip,
-    'network.protocol.version': request.raw.httpVersion,
-    ...(agent === undefined ? undefined : { 'user_agent.original': agent })
+    'network.protocol.version': request.raw.httpVersion
   }
+  addOriginalMethod(attributes, method)
+  if (route !== undefined) attributes['http.route'] = route
+  if (hostname !== '') attributes['server.address'] = hostname
+  if (typeof port === 'number') attributes['server.port'] = port
+  if (agent !== undefined) attributes['user_agent.original'] = agent
+  return attributes
+}
+
+function addResult (attributes: Attributes, status: number | undefined, error: string | undefined): Attributes {
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  if (error !== undefined) attributes['error.type'] = error
+  return attributes
 }
