@@ -38,7 +38,7 @@ export function ActionDialog ({ asked, close }: { asked: Asked | undefined, clos
     }
     setBusy(true)
     try {
-      await post(`api/pools/${encodeURIComponent(asked.pool)}/${asked.action}`, body)
+      await post(`api/pools/${pathSegment(asked.pool)}/${asked.action}`, body)
       dialog.current?.close()
     } catch (error) {
       setFailure((error as Error).message)
@@ -52,13 +52,14 @@ export function ActionDialog ({ asked, close }: { asked: Asked | undefined, clos
         <form onSubmit={event => { event.preventDefault(); void send(event.currentTarget) }}>
           <h2 id='dialog-title'>{title} {shortUrl(asked.target.url)}?</h2>
           <p>{text}</p>
+          {/* With `value` each second's news would put back what is being typed over. */}
           {asked.action === 'eject' && (
             <>
-              <label><span>Seconds</span><input name='seconds' type='number' min='1' max='86400' value='30' required /></label>
+              <label><span>Seconds</span><input name='seconds' type='number' min='1' max='86400' defaultValue='30' required /></label>
               <label><span>Reason, for the log</span><input name='reason' maxLength={200} autocomplete='off' /></label>
             </>
           )}
-          {asked.action === 'weight' && <label><span>Weight</span><input name='weight' type='number' min='0' max='1000000' step='any' value={String(asked.target.weight)} required /></label>}
+          {asked.action === 'weight' && <label><span>Weight</span><input name='weight' type='number' min='0' max='1000000' step='any' defaultValue={String(asked.target.weight)} required /></label>}
           {failure !== '' && <p class='warning' role='alert'>{failure}</p>}
           <div class='buttons'>
             <button type='button' onClick={() => { dialog.current?.close() }}>Cancel</button>
@@ -68,6 +69,11 @@ export function ActionDialog ({ asked, close }: { asked: Asked | undefined, clos
       )}
     </dialog>
   )
+}
+
+/** A name as a part of a path, encoded twice: proxies decode it once, and what is a `/` or a `..` then leads elsewhere. */
+export function pathSegment (name: string): string {
+  return encodeURIComponent(encodeURIComponent(name).replaceAll('.', '%2E'))
 }
 
 /** @throws Error with what the gateway says */

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { FullEvent } from '../lib/status/feed.js'
-import { post } from './action-dialog.js'
+import { pathSegment, post } from './action-dialog.js'
 import { parseRequest, routeFor } from './request.js'
 
 export function Explain ({ routes, pools }: { routes: FullEvent['routes'], pools: readonly string[] }): JSX.Element {
@@ -18,7 +18,7 @@ export function Explain ({ routes, pools }: { routes: FullEvent['routes'], pools
       const { method, path, headers } = parseRequest(text)
       const name = pool === '' ? routeFor(routes, path)?.pool : pool
       if (name === undefined) throw new Error(`No route leads to ${path}: choose a pool`)
-      const said = await post<{ text: string }>(`api/pools/${encodeURIComponent(name)}/explain`, { method, path, headers, ...(key === '' ? undefined : { key }) })
+      const said = await post<{ text: string }>(`api/pools/${pathSegment(name)}/explain`, { method, path, headers, ...(key === '' ? undefined : { key }) })
       setAnswer(said.text)
     } catch (error) {
       setFailure((error as Error).message)

@@ -71,7 +71,7 @@ function Box ({ node: { label, rate: perSecond, health }, x, y, width }: { node:
 /** The sick ones, then those that do the most; the others as one. */
 function few (nodes: readonly Node[], most: number, of: string): Node[] {
   if (nodes.length <= most) return [...nodes]
-  const order = nodes.map((node, i) => ({ node, i })).sort((a, b) => severity(b.node.health ?? 'up') - severity(a.node.health ?? 'up') || b.node.rate - a.node.rate || a.i - b.i)
+  const order = nodes.map((node, i) => ({ node, i })).sort((a, b) => severity({ health: b.node.health ?? 'up' }) - severity({ health: a.node.health ?? 'up' }) || b.node.rate - a.node.rate || a.i - b.i)
   const shown = order.slice(0, most - 1).sort((a, b) => a.i - b.i).map(({ node }) => node)
   const rest = order.slice(most - 1)
   return [...shown, { label: `${rest.length} more ${of}`, rate: rest.reduce((sum, { node }) => sum + node.rate, 0), pool: nodes[0]?.pool ?? 0 }]

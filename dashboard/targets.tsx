@@ -56,7 +56,7 @@ interface PoolProps {
 function Pool ({ store, pool, targets, ask, now, actions, narrowed }: PoolProps): JSX.Element | null {
   const [shown, setShown] = useState(PAGE)
   if (narrowed && targets.length === 0) return null
-  const sorted = [...targets].sort((a, b) => severity(b.health) - severity(a.health))
+  const sorted = [...targets].sort((a, b) => severity(b) - severity(a))
   const page = sorted.slice(0, shown)
   const { load, limits, counters, budgetLeft } = pool
   return (
@@ -101,7 +101,7 @@ function Row ({ store, pool, target, ask, now, actions }: { store: Store, pool: 
   return (
     <tr role='row' class={health}>
       <th role='rowheader' scope='row' class='url'>{shortUrl(url)}{facts.length > 0 && <span class='quiet'> {facts.join(', ')}</span>}</th>
-      <td role='cell' class='why'><Health health={health} />{health !== 'up' && <span class='reason'>{targetWords(target, now)}</span>}</td>
+      <td role='cell' class='why'><Health health={health} />{severity(target) > 0 && <span class='reason'>{targetWords(target, now)}</span>}</td>
       <td role='cell' data-label='Rate'><Spark values={series?.rate} kind='rate' /><span class='figure'>{rate(recent(series?.rate))}</span></td>
       <td role='cell' data-label='Latency'><Spark values={series?.latency} kind='latency' /><span class='figure'>{ms(latency)}</span></td>
       <td role='cell' data-label='Errors'><Spark values={series?.errors} kind='errors' /><span class={errors > 0 ? 'figure bad' : 'figure'}>{rate(errors)}</span></td>

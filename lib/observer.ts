@@ -23,3 +23,14 @@ export interface Observer {
   /** Discovery has begun to fail, or fails for another reason: the pool keeps the last list. Undefined: it works again. */
   discoveryChanged? (pool: string, failure: string | undefined): void
 }
+
+const OBSERVED: ReadonlyArray<keyof Observer> = ['attempted', 'settled', 'healthChanged', 'ended', 'joined', 'left', 'discoveryChanged']
+
+export const OBSERVER = `an object with a function ${OBSERVED.slice(0, -1).join(', ')} or ${OBSERVED.at(-1)}`
+
+/** Whether it is what `OBSERVER` says. */
+export function isObserver (value: unknown): value is Observer {
+  if (typeof value !== 'object' || value === null) return false
+  const methods = OBSERVED.map(name => (value as Record<keyof Observer, unknown>)[name]).filter(method => method !== undefined)
+  return methods.length > 0 && methods.every(method => typeof method === 'function')
+}

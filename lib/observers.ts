@@ -1,7 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { channels } from './diagnostics.js'
 import type { AttemptStart, ExchangeEnd } from './events.js'
-import type { Observer } from './observer.js'
+import { BadOptionError, show } from './errors.js'
+import { isObserver, OBSERVER, type Observer } from './observer.js'
 import type { Health, Outcome } from './outcome.js'
 import type { Target } from './target.js'
 
@@ -36,12 +37,20 @@ export class Observers {
     this.#set()
   }
 
-  /** @returns takes it out again */
+  /**
+   * @returns takes it out again, as often as it was added
+   * @throws BadOptionError
+   */
   add (observer: Observer): () => void {
+    if (!isObserver(observer)) throw BadOptionError(`observer: ${show(observer)}, must be ${OBSERVER}`)
     this.#added = [...this.#added, observer]
     this.#set()
+    let there = true
     return () => {
-      this.#added = this.#added.filter(other => other !== observer)
+      const at = this.#added.indexOf(observer)
+      if (!there || at < 0) return
+      there = false
+      this.#added = this.#added.toSpliced(at, 1)
       this.#set()
     }
   }
@@ -134,6 +143,7 @@ export class Observers {
 
 /** What undici would turn down is the observer's mistake, and no reason to fail a request. */
 function checked (fields: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (typeof fields !== 'object') throw BadOptionError(`observers: attempted returned ${show(fields)}, must return header fields or nothing`)
   for (const [name, value] of Object.entries(fields)) {
     validateHeaderName(name)
     validateHeaderValue(name, value)

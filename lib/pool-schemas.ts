@@ -3,7 +3,7 @@ import { isRegExp } from 'node:util/types'
 import type { BudgetSettings } from './budget.js'
 import { show } from './errors.js'
 import type { AdaptiveSettings } from './limits/gradient2.js'
-import type { Observer } from './observer.js'
+import { isObserver, OBSERVER } from './observer.js'
 import {
   atLeastOne, count, flag, func, isFunction, isObject, isText, LONGEST_TIMER, matching, milliseconds, object, oneOrMore, share, text, wholeMilliseconds
 } from './option-types.js'
@@ -164,8 +164,6 @@ export const slowStartProperties = {
   window: someMilliseconds, minimum: { ...aboveZero, maximum: 1 }, aggression: aboveZero
 } satisfies Record<keyof SlowStartOptions, object>
 
-const OBSERVED: ReadonlyArray<keyof Observer> = ['attempted', 'settled', 'healthChanged', 'ended', 'joined', 'left', 'discoveryChanged']
-
 const targetText = { type: 'string', pattern: '^[Hh][Tt][Tt][Pp][Ss]?://' }
 
 export const poolProperties = {
@@ -213,7 +211,7 @@ export const poolProperties = {
   },
   observers: {
     type: 'array',
-    items: rule(`an object with a function ${OBSERVED.slice(0, -1).join(', ')} or ${OBSERVED.at(-1)}`, isObserver)
+    items: rule(OBSERVER, isObserver)
   }
 } satisfies Record<keyof PoolOptions, object>
 
@@ -222,10 +220,4 @@ function isFaultOption (value: unknown): boolean {
   if (value === 'unsent' || value === 'failed' || value === 'broken') return true
   const [, low = '', high = ''] = /^([1-5]\d\d)-([1-5]\d\d)$/.exec(String(value)) ?? []
   return low !== '' && low <= high
-}
-
-function isObserver (value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const methods = OBSERVED.map(name => (value as Record<keyof Observer, unknown>)[name]).filter(method => method !== undefined)
-  return methods.length > 0 && methods.every(isFunction)
 }

@@ -46,6 +46,8 @@ export class Standing {
   #trial = false
   /** Why it has asked to be drained, by what: one may be over before the other. */
   readonly #asked = new Map<Asking, string>()
+  /** Why the breaker would take it out if there was somebody to take its place; undefined when it would not. */
+  failing: string | undefined
   /** When it began to start slowly; undefined when it has its full share. */
   #startedAt: number | undefined
   /** Until when it is spared; undefined when it is not. */
@@ -173,6 +175,7 @@ export class Standing {
     this.#ejected = reason
     this.#ejectedBy = by
     this.#ejectedUntil = until
+    this.failing = undefined
     this.#ejections++
     this.#unreachable = unreachable
     this.#trial = false

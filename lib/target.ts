@@ -79,8 +79,10 @@ export interface TargetSnapshot {
   readonly cause: Cause | undefined
   /** When its ejection ends, in ms since 1970; undefined when it is not ejected, or until it can be connected to again. */
   readonly until: number | undefined
-  /** How often the breaker has ejected it. */
+  /** How often it has been ejected. */
   readonly ejections: number
+  /** What makes the breaker eject it, while there is nobody to take its place; undefined when there is no such thing. */
+  readonly failing: string | undefined
   /** Connections that are open, and how many of them carry a request, stream or WebSocket. */
   readonly connections: { readonly open: number, readonly busy: number }
   /** Attempts begun whose response body has not ended, streams included. */
@@ -425,6 +427,7 @@ export class Target {
       cause: this.standing.cause,
       until: this.until,
       ejections: this.standing.ejections,
+      failing: this.standing.failing,
       connections: this.#connected,
       inFlight: this.inFlight,
       streams: this.streams,

@@ -1,7 +1,9 @@
-import type { AddressInfo } from 'node:net'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { isIP, type AddressInfo } from 'node:net'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type onRequestAsyncHookHandler } from 'fastify'
 import type { Exposition } from '../prometheus/metrics.js'
+import { printable } from '../printable.js'
 import { readiness, type ReadinessOptions, type ReadinessSource } from '../readiness.js'
+import { CrossSiteError } from '../status/errors.js'
 import { status as statusApi, type StatusOptions } from '../status/index.js'
 import { logRequests, ownRequestLines } from './log.js'
 import { ADMIN } from './standards.js'
@@ -62,7 +64,7 @@ export class Admin {
       })
     }
     if (dashboard !== undefined) {
-      void app.register(statusApi, { prefix: '/dashboard', actions: options.actions ?? ADMIN.actions, closing, ...(options.require === undefined ? undefined : { require: options.require }), ...dashboard })
+      void app.register(statusApi, { prefix: '/dashboard', actions: options.actions ?? ADMIN.actions, closing, onRequest: refuseRebound(options), ...(options.require === undefined ? undefined : { require: options.require }), ...dashboard })
     }
   }
 
@@ -86,6 +88,19 @@ export class Admin {
   async close (): Promise<void> {
     this.#app.server.closeIdleConnections()
     await this.#app.close()
+  }
+}
+
+/**
+ * Whoever owns a name can have it lead to this machine, and a page of that name then is of the same origin as ours. A listener that only
+ * this machine reaches is called by an address or as localhost, unless it is somebody else who calls it.
+ */
+function refuseRebound ({ host = ADMIN.host }: AdminOptions): onRequestAsyncHookHandler {
+  const local = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  return async ({ method, headers, hostname }) => {
+    const ofBrowser = headers.origin !== undefined || headers['sec-fetch-site'] !== undefined
+    if (!local || !ofBrowser || method !== 'POST' || hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0) return
+    throw CrossSiteError(`Host is ${printable(hostname)}, must be an address or localhost`)
   }
 }
 

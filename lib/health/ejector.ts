@@ -79,7 +79,12 @@ export class Ejector {
       }
       return
     }
-    if (this.#of(target).breaker.record(outcome) && this.#mayEject(target, outcome)) this.#eject(target, outcome)
+    if (this.#of(target).breaker.record(outcome)) {
+      if (this.#mayEject(target, outcome)) this.#eject(target, outcome)
+      else standing.failing = describe(outcome)
+    } else if (standing.failing !== undefined && outcome.kind === 'answered' && !this.#settings.isFault(outcome)) {
+      standing.failing = undefined
+    }
   }
 
   /** An operator takes a target out for so many milliseconds; then a request may show whether it is well. */
@@ -95,8 +100,12 @@ export class Ejector {
 
   /** Somebody else knows that the target is well. */
   pardon (target: Target): void {
-    if (target.standing.ejected) this.#restore(target)
-    else this.#judged.get(target)?.breaker.reset()
+    if (target.standing.ejected) {
+      this.#restore(target)
+    } else {
+      target.standing.failing = undefined
+      this.#judged.get(target)?.breaker.reset()
+    }
   }
 
   /** The target has left. */
@@ -134,6 +143,7 @@ export class Ejector {
   /** No more ejections, and no more timers. */
   stop (): void {
     this.#stopped = true
+    for (const { standing } of this.#judged.keys()) standing.failing = undefined
     for (const { cancel } of this.#judged.values()) cancel()
   }
 

@@ -13,6 +13,8 @@ export type { OpenTelemetryOptions } from './instrument.js'
  * @throws Error when `@opentelemetry/api` is not installed
  */
 const plugin: FastifyPluginAsync<OpenTelemetryOptions> = async (app, options = {}) => {
+  const [unknown] = Object.keys(options).filter(name => name !== 'tracer' && name !== 'meter')
+  if (unknown !== undefined) throw BadOptionError(`${unknown}: unknown option, allowed are tracer, meter`)
   check('tracer', options.tracer, 'startSpan')
   check('meter', options.meter, 'createHistogram')
   const { instrument } = await import('./instrument.js').catch((error: unknown) => {

@@ -44,6 +44,10 @@ export class Metrics {
     const { Registry } = await promClient()
     const registry = register ?? new Registry()
     const pools = new Pools(upstreams, [...buckets])
+    for (const { name } of FAMILIES) {
+      const taken = prefix + name
+      if (registry.getSingleMetric(taken) !== undefined) throw BadOptionError(`register: has ${taken} already, must have none of these names: give another prefix, or another register`)
+    }
     for (const family of FAMILIES) registry.registerMetric(new Collected(family, prefix, pools) as unknown as Metric)
     return new Metrics(registry, prefix, pools)
   }
@@ -73,7 +77,7 @@ async function exposition (register: Registry, accept: string | undefined): Prom
   const { Registry } = await promClient()
   return wantsOpenMetrics(accept)
     ? { type: OPEN_METRICS, text: await openMetrics(register, openRegistry(Registry)) }
-    : { type: Registry.PROMETHEUS_CONTENT_TYPE, text: await register.metrics() }
+    : { type: Registry.PROMETHEUS_CONTENT_TYPE, text: await plainText(register, new Registry()) }
 }
 
 /** Pools, one snapshot of each for everything that is asked in the same moment. */
@@ -155,6 +159,13 @@ async function openMetrics (register: Registry, open: Registry<OpenMetricsConten
     open.registerMetric({ name, help: metric.help, type: metric.type, get, getForPromString: get } as unknown as Metric)
   }
   return await open.metrics()
+}
+
+/** A registry that is set to OpenMetrics, as exemplars need it, would write that. */
+async function plainText (register: Registry, plain: Registry): Promise<string> {
+  if ((register as { contentType?: string }).contentType === plain.contentType) return await register.metrics()
+  for (const metric of register.getMetricsAsArray()) plain.registerMetric(metric as unknown as Metric)
+  return await plain.metrics()
 }
 
 function openRegistry (Made: typeof Registry): Registry<OpenMetricsContentType> {

@@ -163,7 +163,7 @@ function sameMembers (before: FullEvent, now: FullEvent): boolean {
 }
 
 function factsDiffer (a: TargetState, b: TargetState): boolean {
-  return a.health !== b.health || a.reason !== b.reason || a.since !== b.since || a.until !== b.until || a.weight !== b.weight || a.priority !== b.priority ||
+  return a.health !== b.health || a.reason !== b.reason || a.failing !== b.failing || a.since !== b.since || a.until !== b.until || a.weight !== b.weight || a.priority !== b.priority ||
     a.zone !== b.zone || a.share !== b.share || a.limit !== b.limit || a.ejections !== b.ejections || a.cause !== b.cause
 }
 

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
+import { Ajv } from 'ajv'
 import type { FastifyError, FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../clock.js'
-import { BadOptionError } from '../errors.js'
+import { BadOptionError, show } from '../errors.js'
 import * as balancer from '../index.js'
 import { printable } from '../printable.js'
 import { readiness } from '../readiness.js'
@@ -34,6 +35,8 @@ const BODY_LIMIT = 64 * 1024
 
 const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
   check(statusSchema, options)
+  // A hook that is not there, by a slip of the pen, would let everybody in.
+  if ('onRequest' in options && options.onRequest === undefined) throw BadOptionError('onRequest: undefined, must be a function or a list of functions, or be left out')
   const {
     onRequest, actions = onRequest !== undefined, who = ({ ip }: FastifyRequest) => ip, dashboard = true, require = 'any', clients = 20, interval = 1000,
     upstreams = app.hasDecorator('upstreams') ? app.upstreams : undefined, routes = () => routesOf(app), closing = () => isClosing(app), clock = systemClock
@@ -52,6 +55,7 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: BODY_LIMIT }, app.getDefaultJsonParser('error', 'error'))
   app.setErrorHandler(answerError)
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : lenient).compile(schema as object))
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
   })
@@ -71,9 +75,10 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
     guarded.get<{ Querystring: { pool?: string, limit: number } }>('/api/transitions', { schema: transitionsSchema }, async ({ query: { pool, limit } }) => {
       const asked = pool === undefined ? pools() : { [pool]: poolNamed(pools(), pool) }
       const ofPool = pool === undefined ? deeds : deeds.filter(deed => deed.pool === pool)
-      return { transitions: transitionsOf(asked, limit), deeds: [...ofPool].reverse() }
+      return { transitions: transitionsOf(asked, limit), deeds: [...ofPool].reverse().slice(0, limit) }
     })
-    guarded.get('/api/events', { schema: eventsSchema }, (_request, reply) => {
+    // Its HEAD would be a reader who reads nothing.
+    guarded.get('/api/events', { schema: eventsSchema, exposeHeadRoute: false }, (_request, reply) => {
       if (feed.full) {
         reply.header('retry-after', '5')
         throw TooManyWatchersError(clients)
@@ -92,7 +97,7 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
         if (!actions) throw ActionsOffError()
         refuseCrossSite(request)
         const pool = poolOf(request)
-        const by = printable(String(who(request)))
+        const by = await nameOf(request, who)
         const { done, target: { url } } = act(name as keyof typeof ACTIONS, pool, request.body)
         const deed = { at: clock.wall(), who: by, action: done, pool: pool.name, target: url }
         deeds.push(deed)
@@ -105,11 +110,41 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
   })
 }
 
-/** @throws NoSuchPoolError */
+/** What Fastify does with bodies, to make null a 0 and to drop what it does not know, is no good for actions. */
+const exact = new Ajv({ useDefaults: true })
+const lenient = new Ajv({ useDefaults: true, coerceTypes: true })
+
+/**
+ * Who asks, as it is logged.
+ *
+ * @throws BadOptionError when `who` does not say
+ */
+async function nameOf (request: FastifyRequest, who: NonNullable<StatusOptions['who']>): Promise<string> {
+  const name: unknown = await who(request)
+  if (typeof name !== 'string' || name === '') throw BadOptionError(`who: returned ${show(name)}, must return a text that is not empty`)
+  return printable(name)
+}
+
+/**
+ * @param name as it is in the path, or encoded once more: some proxies decode the slashes of a name that is encoded once
+ * @throws NoSuchPoolError
+ */
 function poolNamed (pools: Pools, name: string): balancer.Pool {
-  const pool = Object.hasOwn(pools, name) ? pools[name] : undefined
+  const pool = ownPool(pools, name) ?? ownPool(pools, decoded(name))
   if (pool === undefined) throw NoSuchPoolError(`'${printable(name)}' is not a pool, must be one of ${Object.keys(pools).join(', ') || 'none'}`)
   return pool
+}
+
+function ownPool (pools: Pools, name: string): balancer.Pool | undefined {
+  return Object.hasOwn(pools, name) ? pools[name] : undefined
+}
+
+function decoded (name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
 }
 
 /** @throws NotUnderstoodError for a request that makes no sense: it is the asker's mistake, and no option of the app's */

@@ -13,8 +13,8 @@ export interface StatusOptions {
   readonly onRequest?: onRequestHookHandler | readonly onRequestHookHandler[]
   /** Whether targets may be drained, ejected and weighed. Default: true with `onRequest`, and false without. */
   readonly actions?: boolean
-  /** Who asks, for the log and the page. Default: the client's address. */
-  readonly who?: (request: FastifyRequest) => string
+  /** Who asks, for the log and the page: a text. What it throws is answered with an error, and nothing is done. Default: the client's address. */
+  readonly who?: (request: FastifyRequest) => string | Promise<string>
   /** Whether there is a page for browsers. Default: true. */
   readonly dashboard?: boolean
   /** What each pool needs for `/ready`, as of `readinessHandler`. Default: `any`. */

@@ -32,17 +32,18 @@ export async function mountPage (app: FastifyInstance): Promise<void> {
     const handler = (request: FastifyRequest, reply: FastifyReply): FastifyReply => sendAsset(request, reply, asset, page)
     app.get(page ? '/' : `/${asset.name}`, { schema: HIDDEN, prefixTrailingSlash: 'slash' }, handler)
   }
-  // Paths in the page are relative to it, for which its own has to end with a slash.
-  if (app.prefix !== '') app.get('', { schema: HIDDEN }, (request, reply) => reply.redirect(`${lastSegment(request.url)}/`))
+  // Paths in the page are relative to it, for which its own has to end with a slash. What that path is behind a proxy only the browser knows.
+  if (app.prefix !== '') {
+    app.get('', { schema: HIDDEN }, (_request, reply) => reply.headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': TO_SLASH_POLICY }).send(TO_SLASH))
+  }
 }
+
+const SCRIPT = "location.replace(location.pathname + '/' + location.search + location.hash)"
+const TO_SLASH = `<!doctype html><html lang="en"><title>fastify-balancer</title><p>The page is at this address with a / at its end.</p><script>${SCRIPT}</script></html>`
+const TO_SLASH_POLICY = `default-src 'none'; script-src 'sha256-${createHash('sha256').update(SCRIPT).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 /** For OpenAPI: browsers find it by themselves. */
 const HIDDEN: FastifySchema & { readonly hide: boolean } = { hide: true }
-
-function lastSegment (url: string): string {
-  const [path = ''] = url.split('?', 1)
-  return path.slice(path.lastIndexOf('/') + 1)
-}
 
 function sendAsset (request: FastifyRequest, reply: FastifyReply, { type, etag, plain, gzip, br }: Asset, page: boolean): FastifyReply {
   reply.headers({

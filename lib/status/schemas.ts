@@ -23,6 +23,7 @@ const target = open({
   host: string,
   health,
   reason: string,
+  failing: string,
   since: wall,
   until: { ...wall, description: 'When its ejection ends, in milliseconds since 1970' },
   cause: { type: 'string', enum: ['probe', 'breaker', 'operator', 'asked', 'discovery'] },

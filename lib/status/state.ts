@@ -80,9 +80,9 @@ export function poolState (pool: Pool, now: number): PoolState {
 }
 
 function targetState (target: TargetSnapshot, now: number): TargetState {
-  const reason = target.reason === undefined ? undefined : masked(target.reason)
+  const [reason, failing] = [target.reason, target.failing].map(text => text === undefined ? undefined : masked(text))
   const latency = target.latency === undefined ? undefined : Math.round(target.latency * 10) / 10
-  const state = { ...target, reason, latency, limit: Number.isFinite(target.limit) ? target.limit : undefined }
+  const state = { ...target, reason, failing, latency, limit: Number.isFinite(target.limit) ? target.limit : undefined }
   return { ...state, words: targetWords(state, now) }
 }
 
@@ -108,10 +108,10 @@ function totalsOf (pools: readonly PoolState[]): Totals {
 /** What is not as it should be, now. Runs in browsers too. */
 export function problemsOf (pools: readonly PoolState[], now: number): Problem[] {
   const whole = pools.flatMap(({ name, warnings }) => warnings.map((words): Problem => ({ pool: name, target: undefined, health: undefined, since: undefined, words })))
-  const single = pools.flatMap(({ name, targets }) => targets.filter(({ health }) => health !== 'up')
-    .map((target): Problem & { health: string, since: number } => ({ pool: name, target: target.url, health: target.health, since: target.since, words: targetWords(target, now) })))
-  single.sort((a, b) => severity(b.health) - severity(a.health) || b.since - a.since)
-  return [...whole, ...single]
+  const single = pools.flatMap(({ name, targets }) => targets.filter(target => severity(target) > 0)
+    .map(target => ({ pool: name, target })))
+  single.sort((a, b) => severity(b.target) - severity(a.target) || b.target.since - a.target.since)
+  return [...whole, ...single.map(({ pool, target }): Problem => ({ pool, target: target.url, health: target.health, since: target.since, words: targetWords(target, now) }))]
 }
 
 /** The latest transitions of all pools, the newest first. */

@@ -7,13 +7,16 @@ export interface Described {
   readonly since: number
   /** When its ejection ends, in milliseconds since 1970. */
   readonly until?: number | undefined
+  /** Why it would be ejected if it could. */
+  readonly failing?: string | undefined
 }
 
 /** How a target is, since when and why: `down for 2 min: ejected: status 500, until it is tried again in 12 s`. */
-export function targetWords ({ health, reason, since, until }: Described, now: number): string {
+export function targetWords ({ health, reason, since, until, failing }: Described, now: number): string {
   const state = health === 'trial' ? 'on trial' : health
+  if (health === 'up' && failing !== undefined) return `up for ${duration(now - since)}, but it fails: ${failing}; it stays, as there is nobody to take its place`
   const why = reason === undefined ? '' : `: ${REASONS[reason] ?? reason}`
-  const next = until === undefined || until <= now ? '' : `, to be tried again in ${duration(until - now)}`
+  const next = health !== 'down' || until === undefined || until <= now ? '' : `, to be tried again in ${duration(until - now)}`
   return `${state} for ${duration(now - since)}${why}${next}`
 }
 
@@ -61,9 +64,9 @@ export function duration (ms: number): string {
 const DAY = 86_400_000
 const UNITS: ReadonlyArray<readonly [size: number, unit: string, below: number]> = [[1000, 's', 120], [60_000, 'min', 120], [3_600_000, 'h', 48]]
 
-/** The sicker, the sooner it is listed. */
-export function severity (health: string): number {
-  return SEVERITIES[health] ?? 0
+/** The sicker, the sooner it is listed; 0 is well. */
+export function severity ({ health, failing }: Pick<Described, 'health' | 'failing'>): number {
+  return SEVERITIES[health] ?? (failing === undefined ? 0 : SEVERITIES['down'] ?? 0)
 }
 
 const SEVERITIES: Readonly<Record<string, number>> = { down: 3, trial: 2, draining: 1 }

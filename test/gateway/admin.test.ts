@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import t from 'tap'
 import { named } from '../kit/index.js'
 import { replace, start, type Started } from './kit.js'
@@ -6,6 +8,15 @@ import { ask, forwarders } from './workers-kit.js'
 async function get (gateway: Started, path: string, init: RequestInit = {}): Promise<{ status: number, type: string | null, text: string }> {
   const response = await fetch(gateway.admin + path, init)
   return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+}
+
+/** With a Host of its own. */
+async function request (options: RequestOptions, body: string): Promise<{ status: number | undefined, text: string }> {
+  const asked = httpRequest({ host: '127.0.0.1', ...options }).end(body)
+  const [response] = await once(asked, 'response') as [IncomingMessage]
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk)
+  return { status: response.statusCode, text }
 }
 
 /** The sum of a metric's samples that have all of these labels. */
@@ -29,6 +40,10 @@ t.test('a gateway without code has a dashboard, a status API and metrics, which 
   t.match(JSON.parse((await get(gateway, '/dashboard/api/state')).text), { pools: [{ name: 'users', targets: [{ url: a.url, health: 'up' }, { url: b.url }] }], routes: [{ prefix: '/users', pool: 'users', requests: 4 }] })
   const drained = await get(gateway, '/dashboard/api/pools/users/drain', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ target: a.url }) })
   t.match(JSON.parse(drained.text), { health: 'draining', cause: 'operator' })
+  const rebound = await request({
+    port: Number(new URL(gateway.admin).port), path: '/dashboard/api/pools/users/drain', method: 'POST', headers: { host: 'evil.test', origin: 'http://evil.test', 'content-type': 'application/json' }
+  }, JSON.stringify({ target: b.url }))
+  t.match(rebound, { status: 403, text: /Host is evil\.test, must be an address or localhost/ }, 'a name that leads here is not us')
   t.match(await gateway.line(/^an operator has changed a target$/), { who: '127.0.0.1', action: 'drained', target: a.url })
   const metrics = await get(gateway, '/metrics')
   t.match(metrics, { status: 200, type: /^text\/plain/ })

@@ -108,8 +108,57 @@ t.test('operators drain, eject and weigh targets, and the log says who did', asy
   const { body } = await get<Record<string, unknown[]>>('/api/transitions', ada)
   t.match(body['transitions'], [{ pool: 'api', target: a.url, was: 'up', health: 'down' }, { health: 'up' }, { health: 'draining', reason: 'drained' }])
   t.match(body['deeds'], [{ action: 'ejected for 60000 ms' }, {}, {}, { action: 'drained' }])
-  t.equal((await get<Record<string, unknown[]>>('/api/transitions?limit=1&pool=api', ada)).body['transitions']?.length, 1)
+  const { body: latest } = await get<Record<string, unknown[]>>('/api/transitions?limit=1&pool=api', ada)
+  t.same([latest['transitions']?.length, latest['deeds']?.length], [1, 1])
+  t.match(await post('/api/pools/api/drain', { target: a.url }, ada), { status: 200, body: { words: /^draining for .*: drained by an operator$/ } }, 'nobody tries again what is drained')
   t.equal((await get('/api/transitions?pool=no', ada)).status, 404)
+})
+
+t.test('who acts may be found out in time, and nothing is done for somebody who has no name', async t => {
+  const [a, b] = await Promise.all([named(t, 'a'), named(t, 'b')])
+  let who: unknown = 'bob'
+  const { post, get, log } = await statusGateway(t, { name: 'api', prefix: '/api', targets: [a.url, b.url] }, {
+    actions: true,
+    who: async () => {
+      if (who instanceof Error) throw who
+      return who as string
+    }
+  })
+  t.match(await post('/api/pools/api/drain', { target: a.url }), { status: 200 })
+  t.match(log.filter(({ msg }) => msg === 'an operator has changed a target').map(({ who }) => who), ['bob'])
+  for (who of [undefined, '', { name: 'bob' }, new Error('nobody knows')]) t.match(await post('/api/pools/api/drain', { target: b.url }), { status: 500 })
+  t.match((await get<Record<string, unknown[]>>('/api/transitions')).body['deeds'], [{ who: 'bob', target: a.url }])
+  t.equal((await get<Record<string, unknown[]>>('/api/transitions')).body['deeds']?.length, 1)
+})
+
+t.test('bodies are taken as they are: what is of another type is refused, as is what nobody knows', async t => {
+  const [a, b] = await Promise.all([named(t, 'a'), named(t, 'b')])
+  const { post, state } = await statusGateway(t, { name: 'api', prefix: '/api', targets: [a.url, b.url] }, { actions: true })
+  for (const weight of [null, false, true, '5', [5]]) t.match(await post('/api/pools/api/weight', { target: a.url, weight }), { status: 400, body: { message: 'body/weight must be number' } })
+  t.match(await post('/api/pools/api/drain', { target: [a.url] }), { status: 400, body: { message: 'body/target must be string' } })
+  t.match(await post('/api/pools/api/drain', { target: a.url, all: true }), { status: 400, body: { message: 'body must NOT have additional properties' } })
+  for (const body of [{ headers: { a: 1 } }, { key: 5 }, { zzz: 1 }]) t.match(await post('/api/pools/api/explain', body), { status: 400 })
+  t.match((await state()).pools[0]?.targets, [{ health: 'up', weight: 1 }, { health: 'up', weight: 1 }])
+})
+
+t.test('names with a slash are found when they are encoded twice, as proxies decode once', async t => {
+  const [a, b] = await Promise.all([named(t, 'a'), named(t, 'b')])
+  const { post, get } = await statusGateway(t, { prefix: '/api/v1', targets: [a.url, b.url] }, { actions: true })
+  for (const name of ['api%2Fv1', 'api%252Fv1']) {
+    t.match(await post(`/api/pools/${name}/drain`, { target: a.url }), { status: 200 })
+    t.match(await get(`/api/pools/${name}`), { status: 200, body: { name: 'api/v1' } })
+  }
+  t.match(await get('/api/pools/api%25'), { status: 404 })
+})
+
+t.test('a hook that is not there lets nobody in, and HEAD holds no place of a reader', async t => {
+  const a = await named(t, 'a')
+  await t.rejects(statusGateway(t, { targets: [a.url] }, { onRequest: undefined as never }), { code: 'FST_BALANCER_BAD_OPTION', message: /^onRequest: undefined, must be a function/ })
+  const { base } = await statusGateway(t, { prefix: '/api', targets: [a.url] }, { clients: 1 })
+  for (let i = 0; i < 3; i++) t.equal((await fetch(`${base}/api/events`, { method: 'HEAD' })).status, 404)
+  const events = await fetch(`${base}/api/events`)
+  t.equal(events.status, 200)
+  await events.body?.cancel()
 })
 
 t.test('what makes no sense, or comes from another site, is refused with what is allowed', async t => {

@@ -107,6 +107,29 @@ t.test('a target that an operator has drained', async t => {
   await finds(/^draining for .*: drained by an operator$/, b.url)
 })
 
+t.test('the only target, which is not ejected whatever it does', async t => {
+  let well = false
+  const b = await upstream(t, (_request, response) => { response.writeHead(well ? 200 : 500).end() })
+  const { ask, finds, gateway } = await faulty(t, { targets: [b.url], breaker: { consecutive: 2 } })
+  await ask()
+  t.same((await gateway.state()).problems, [], 'one fault is none')
+  await ask()
+  const { health } = await finds(/^up for .*, but it fails: status 500; it stays, as there is nobody to take its place$/, b.url)
+  t.equal(health, 'up')
+  well = true
+  await ask()
+  t.same((await gateway.state()).problems, [], 'and is forgotten with the first good answer')
+})
+
+t.test('two targets that fail, of which one stays', async t => {
+  const [b, c] = await Promise.all([0, 1].map(async () => await upstream(t, (_request, response) => { response.writeHead(503).end() })))
+  const { ask, finds, gateway } = await faulty(t, { targets: [String(b?.url), String(c?.url)], breaker: { consecutive: 2 }, retries: 0 })
+  for (let i = 0; i < 8; i++) await ask()
+  const [down] = (await gateway.state()).problems
+  await finds(/^down for .*: ejected: status 503/, down?.target)
+  await finds(/but it fails: status 503/, [b?.url, c?.url].find(url => url !== down?.target))
+})
+
 t.test('a target with weight 0', async t => {
   const [a, b] = await Promise.all([named(t, 'a'), named(t, 'b')])
   const { finds } = await faulty(t, { targets: [a.url, { url: b.url, weight: 0 }] })
