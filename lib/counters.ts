@@ -24,7 +24,7 @@ export interface PoolCounters {
   tooManyStreams: number
   /** Requests for which there was no target. */
   noTarget: number
-  /** Targets taken out of rotation by the breaker. */
+  /** Targets taken out of rotation by the breaker or an operator. */
   ejections: number
   /** How often too few targets were up, so that all were used. */
   panics: number

@@ -76,10 +76,26 @@ export interface Mistake {
  * @param quote writes a value into a message
  */
 export function mistakes (schema: object, value: unknown, quote: (value: unknown, path: readonly string[]) => string): readonly Mistake[] {
-  return ofAll.errors(schema, value)
+  const errors = ofAll.errors(schema, value)
+  // Of several that may stand alone there is more than one: that others are missing is no mistake then.
+  const tooMany = errors.filter(isTooMany)
+  return errors
+    .filter(error => tooMany.includes(error) || !tooMany.some(({ schemaPath, instancePath }) => error.instancePath === instancePath && error.schemaPath.startsWith(`${schemaPath}/`)))
     // What they stand for has been said by the schemas within.
-    .filter(({ keyword }) => !['if', 'anyOf', 'oneOf', 'propertyNames'].includes(keyword))
+    .filter(error => tooMany.includes(error) || !['if', 'anyOf', 'oneOf', 'propertyNames'].includes(error.keyword))
     .map(error => explain(error, quote))
+}
+
+function isTooMany ({ keyword, params }: ErrorObject): boolean {
+  return keyword === 'oneOf' && Array.isArray((params as { passingSchemas: unknown }).passingSchemas)
+}
+
+/** Patterns in words. */
+const PATTERNS: Readonly<Record<string, string>> = {
+  '^rediss?://': 'must begin with redis:// or rediss://',
+  '^/[^\\s#]*$': "must be a path that begins with '/', without blanks and without '#'",
+  '^[^:\\u0000-\\u001f\\u007f]+$': 'must not be empty, and have no colon and no control character',
+  '^[\\t !#-\\[\\]-~]+$': 'must be printable ASCII without " and \\'
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -129,6 +145,13 @@ function explain (error: ErrorObject, quote: (value: unknown, path: readonly str
     case 'minLength': {
       const limit = Number(params['limit'])
       return wrong(limit === 1 ? 'must not be empty' : `must have at least ${limit} ${error.keyword === 'minItems' ? 'items' : 'characters'}`)
+    }
+    case 'pattern':
+      return wrong(PATTERNS[String(error.schema)] ?? error.message ?? 'is not allowed')
+    case 'oneOf': {
+      const names = (error.schema as ReadonlyArray<{ readonly required?: readonly string[] }>).map(({ required = [] }) => required.join(' and '))
+      const there = (params['passingSchemas'] as number[]).map(i => names[i])
+      return value(`has ${there.join(' and ')}, must have only one of ${names.join(', ')}`)
     }
     case 'uniqueItems':
       return wrong('must not have the same item twice')

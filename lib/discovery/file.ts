@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isNode, isSeq, LineCounter, parseDocument } from 'yaml'
 import { sleep, systemClock, type Clock } from '../clock.js'
@@ -48,6 +48,9 @@ export function file (options: FileOptions, clock: Clock = systemClock): Discove
         let list: readonly DiscoveredTarget[] | undefined
         let failure: unknown
         try {
+          // To read a pipe may never end.
+          const kind = await stat(whole)
+          if (!kind.isFile() && !kind.isDirectory()) throw BadOptionError(`${path}: no file, must be a file that can be read`)
           list = targetsOf(await readFile(whole, 'utf8'), path)
         } catch (error) {
           failure = error
@@ -68,7 +71,7 @@ export function file (options: FileOptions, clock: Clock = systemClock): Discove
 /** @throws BadOptionError with the line and the column of what is wrong */
 function targetsOf (content: string, path: string): readonly DiscoveredTarget[] {
   const lines = new LineCounter()
-  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, logLevel: 'error' })
+  const document = parseDocument(content, { lineCounter: lines, prettyErrors: false, logLevel: 'error', stringKeys: true })
   const at = (offset: number | undefined): string => {
     const { line, col } = lines.linePos(offset ?? 0)
     return `${path}:${Math.max(line, 1)}:${Math.max(col, 1)}`

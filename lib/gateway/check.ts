@@ -56,7 +56,9 @@ function formalMistakes (document: Document, schema: object): readonly Mistake[]
 async function contentMistakes (value: unknown, formal: readonly Mistake[], extensions: Extensions): Promise<Mistake[]> {
   if (!isObject.passes.test(value)) return []
   const sound = (...path: string[]): boolean => !formal.some(mistake => path.every((part, i) => mistake.path[i] === undefined || mistake.path[i] === part))
-  const { listen = {}, admin, pools, routes, shutdown = {} } = value as GatewayDocument
+  const { listen: given, admin, pools, routes, shutdown = {} } = value as GatewayDocument
+  // What is there and has nothing in it is null: that is wrong, and said already.
+  const listen = given ?? {}
   const found: Mistake[] = []
   if (sound('listen')) {
     if (listen.http2 === true && listen.tls === undefined) found.push({ path: ['listen', 'http2'], kind: 'value', message: 'true, must have tls beside it: browsers and most clients speak HTTP/2 over TLS only' })

@@ -24,7 +24,7 @@ export class Document {
   #value: unknown
 
   constructor (text: string, env: Readonly<Record<string, string | undefined>> = {}) {
-    this.#tree = parseDocument(text, { version: '1.2', lineCounter: this.#lines, prettyErrors: false, merge: true })
+    this.#tree = parseDocument(text, { version: '1.2', lineCounter: this.#lines, prettyErrors: false, merge: true, stringKeys: true })
     const problems = [...this.#tree.errors, ...this.#tree.warnings].map(({ code, message, pos: [offset] }) =>
       this.#problem([], offset, code === 'MULTIPLE_DOCS' ? 'another document begins here, must be one' : message))
     problems.push(...this.#substitute(env))

@@ -130,14 +130,18 @@ export class Front {
 }
 
 function makeServer ({ listen: { http2 = LISTEN.http2, maxHeaderSize = LISTEN.maxHeaderSize }, tls }: FrontSettings): AnyServer {
-  if (tls === undefined) return createServer({ maxHeaderSize })
+  const connectionsCheckingInterval = CHECKING_INTERVAL
+  if (tls === undefined) return createServer({ maxHeaderSize, connectionsCheckingInterval })
   const { requestCert, rejectUnauthorized } = tls
-  const options = { ...secureOptions(tls), requestCert, rejectUnauthorized, maxHeaderSize }
+  const options = { ...secureOptions(tls), requestCert, rejectUnauthorized, maxHeaderSize, connectionsCheckingInterval }
   if (!http2) return createSecure(options)
   const server = createSecureServer({ ...options, allowHTTP1: true })
   server.on('session', session => { session.setTimeout(SESSION_TIMEOUT, () => { session.close() }) })
   return server
 }
+
+/** Milliseconds from one look for requests that are late to the next, by which `headersTimeout` and `requestTimeout` may be late. Node's own 30 s are longer than some would wait. */
+const CHECKING_INTERVAL = 1000
 
 /** Milliseconds after which a silent session of HTTP/2 is ended; Fastify's. */
 const SESSION_TIMEOUT = 72_000

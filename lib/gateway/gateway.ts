@@ -115,7 +115,7 @@ export class Gateway {
         await this.#pools.destroy()
         throw error
       }
-      this.#announce({ address: this.address, admin: this.adminAddress, version: VERSION, pid: process.pid }, 'gateway started')
+      this.#announce({ address: this.address, admin: this.adminAddress, version: VERSION }, 'gateway started')
     })
   }
 
@@ -364,7 +364,7 @@ function adminRestarts ({ admin: before = {} }: GatewayDocument, { admin: after 
 }
 
 /** Has an error say by which part of the document somebody was to listen. */
-async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
+export async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
   try {
     await listening
   } catch (error) {

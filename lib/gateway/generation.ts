@@ -67,7 +67,7 @@ export class Generation {
     endWithAnswers(app, request => request[kFront])
     addRequestLines(app, logRequests)
     try {
-      await registerRoutes(app, { ...settings, requestLog: logRequests ? true : 'errors' })
+      await registerRoutes(app, { ...settings, bodyLimit, requestLog: logRequests ? true : 'errors' })
       await app.ready()
     } catch (error) {
       await app.close().catch(() => {})

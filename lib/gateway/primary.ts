@@ -6,7 +6,7 @@ import { BadOptionError } from '../errors.js'
 import { sumOf, type MetricsParts } from '../prometheus/metrics.js'
 import { assertPortFree, runPrimary, type Primary, type WorkerStatus } from '../workers/index.js'
 import { Admin, poolStatuses } from './admin.js'
-import { adminAddressOf, type GatewayStatus } from './gateway.js'
+import { adminAddressOf, listened, type GatewayStatus } from './gateway.js'
 import { METRICS, STATUS } from './names.js'
 import { splitMessage } from './problems.js'
 import type { Extensions } from './schema.js'
@@ -82,7 +82,7 @@ export class GatewayPrimary {
     commit()
     this.#document = document
     this.#address = await this.#findAddress()
-    this.#log.info({ address: this.#address, admin: made?.address, version: VERSION, pid: process.pid, workers: count }, 'gateway started')
+    this.#log.info({ address: this.#address, admin: made?.address, version: VERSION, workers: count }, 'gateway started')
   }
 
   /**
@@ -152,7 +152,7 @@ export class GatewayPrimary {
     })
     if (options.dashboard === true) this.#log.warn({ option: 'admin.dashboard' }, 'there is no dashboard with several workers: each sees only what it does itself')
     try {
-      await admin.listen()
+      await listened('admin', admin.listen())
     } catch (error) {
       await admin.close()
       throw error

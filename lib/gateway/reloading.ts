@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Clock } from '../clock.js'
 import { watch } from '../watch.js'
 import type { Gateway } from './gateway.js'
-import { load, type LoadSettings } from './load.js'
+import { load, type Loaded, type LoadSettings } from './load.js'
 import type { Problem } from './problems.js'
 import type { GatewayDocument } from './types.js'
 
@@ -43,13 +43,12 @@ export class Reloading {
     const { file, gateway, amend } = this.#settings
     do {
       this.#again = false
-      const { checked, problemOf } = await load(file, this.#settings)
-      if (checked.problems !== undefined) {
-        this.#reject(checked.problems)
-        continue
-      }
+      let problemOf: Loaded['problemOf'] = () => undefined
       try {
-        await gateway.reload(amend(checked.value))
+        const loaded = await load(file, this.#settings)
+        problemOf = loaded.problemOf
+        if (loaded.checked.problems === undefined) await gateway.reload(amend(loaded.checked.value))
+        else this.#reject(loaded.checked.problems)
       } catch (error) {
         this.#reject([problemOf(error) ?? { path: '', line: undefined, column: undefined, message: (error as Error).message }])
       }

@@ -4,6 +4,7 @@ import { BadOptionError } from '../errors.js'
 import { applyGuards } from '../guards/index.js'
 import type { Pool } from '../pool.js'
 import type { RequestLog } from '../request-log.js'
+import { limitBodies } from './body-limit.js'
 import { FOR_ALL, guardError, guardName } from './guards.js'
 import type { DocumentRoute, GatewayDocument } from './types.js'
 
@@ -12,6 +13,8 @@ export interface RouteTable {
   readonly routes: readonly DocumentRoute[]
   readonly guards: GatewayDocument['guards']
   readonly pools: Readonly<Record<string, Pool>>
+  /** Bytes of a body at most, of the routes that do not say; undefined is any number. */
+  readonly bodyLimit?: number | undefined
   /** Of the routes that do not say. Default: true. */
   readonly requestLog?: RequestLog
 }
@@ -21,13 +24,15 @@ export interface RouteTable {
  *
  * @throws BadOptionError for what only shows within an app, such as a route that is there already
  */
-export async function registerRoutes (app: FastifyInstance, { routes, guards = {}, pools, requestLog = true }: RouteTable): Promise<void> {
+export async function registerRoutes (app: FastifyInstance, { routes, guards = {}, pools, bodyLimit, requestLog = true }: RouteTable): Promise<void> {
   await app.register(balancer, { pools })
   const { upstreams } = app
   await applyGuards(app, guards as object, { app, pools: upstreams, name: FOR_ALL })
   for (const [i, { guards: own = {}, ...route }] of routes.entries()) {
     try {
       await app.register(async scope => {
+        const limit = route.bodyLimit ?? bodyLimit
+        if (limit !== undefined) limitBodies(scope, limit)
         await applyGuards(scope, own as object, { app, pools: upstreams, name: guardName(route) })
         await scope.register(balancer, { routes: [route], requestLog })
       })

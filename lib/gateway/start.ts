@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { MessageChannel } from 'node:worker_threads'
 import { systemClock } from '../clock.js'
 import { endOnSignal } from '../signals.js'
 import { Gateway } from './gateway.js'
@@ -45,7 +46,7 @@ export async function start ({ file, workers, watch, env, extensions }: StartSet
       ? new Gateway({ log, extensions })
       : await several({ log, extensions, clock: systemClock, count, stopTimeout: grace + EXIT_WITHIN + LAST_WORDS })
     // Signals may come while it starts: one that nobody hears ends a process.
-    const starting = gateway.start(document)
+    const starting = awake(gateway.start(document))
     const afterStart = { reload: async (next: GatewayDocument) => { await starting; await gateway.reload(next) } }
     const reloading = new Reloading({ file, gateway: afterStart, log, clock: systemClock, interval: watch ? INTERVAL : 0, amend, env, extensions })
     process.on('SIGHUP', () => { void reloading.reload() })
@@ -66,6 +67,17 @@ export async function start ({ file, workers, watch, env, extensions }: StartSet
   } catch (error) {
     const problem = problemOf(error)
     return [problem === undefined ? `${file}: ${(error as Error).message}` : problemText(problem, file)]
+  }
+}
+
+/** Timers do not keep a process running, and until somebody listens there may be nothing else that does. */
+async function awake<Result> (doing: Promise<Result>): Promise<Result> {
+  const { port1 } = new MessageChannel()
+  port1.ref()
+  try {
+    return await doing
+  } finally {
+    port1.close()
   }
 }
 

@@ -31,7 +31,7 @@ export interface ListenOptions {
   readonly http2?: boolean
   /** Whose `X-Forwarded-*` is believed; Fastify's option of that name. Default: false. */
   readonly trustProxy?: boolean | string | number | readonly string[]
-  /** Bytes of a request body at most. Default: 1048576. */
+  /** Bytes of a request body at most. Default: any number. */
   readonly bodyLimit?: number
   /** Idle connections are kept for so long. Default: 72000. */
   readonly keepAliveTimeout?: number

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadOptionError, LimitUnavailableError } from '../errors.js'
 import type { GuardHook } from '../identity.js'
 import { optional, type Guard, type GuardContext } from './guard.js'
-import { redisFor } from './redis.js'
+import { reasonOf, redisFor } from './redis.js'
 
 interface RateLimitOptions {
   readonly max?: number
@@ -75,7 +75,7 @@ export const rateLimit: Guard<RateLimitOptions> = {
         // What is refused has a status; what has none is an error of Redis.
         if ((error as { statusCode?: number }).statusCode !== undefined) throw error
         reply.header('retry-after', TRY_AGAIN)
-        throw LimitUnavailableError({ cause: error })
+        throw LimitUnavailableError({ cause: new Error(`Redis: ${reasonOf(error)}`) })
       }
     })
   }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
+import { printable } from '../printable.js'
 import { optional } from './guard.js'
 
 /** Milliseconds between two tries to connect, at first and at the most: Redis is to be used again within a second of its return. */
@@ -38,13 +39,19 @@ export async function redisFor (scope: FastifyInstance, guard: string, url: stri
 function report (redis: Redis, log: FastifyBaseLogger): void {
   let last: string | undefined
   redis.on('error', (error: Error) => {
-    const reason = (error as NodeJS.ErrnoException).code ?? error.message
+    const reason = reasonOf(error)
     if (reason === last) return
     last = reason
-    log.error({ err: error }, 'Redis can not be used')
+    // Errors of ioredis have the command that failed in them, and AUTH has the password.
+    log.error({ reason: reasonOf(error) }, 'Redis can not be used')
   })
   redis.on('ready', () => {
     if (last !== undefined) log.info('Redis can be used again')
     last = undefined
   })
+}
+
+/** What went wrong, without the command that it went wrong with. */
+export function reasonOf (error: unknown): string {
+  return printable((error as NodeJS.ErrnoException).code ?? (error as Error).message)
 }

@@ -185,7 +185,7 @@ export const FAMILIES: readonly Family[] = [
     too_many_streams: ({ counters }) => counters.tooManyStreams,
     no_target: ({ counters }) => counters.noTarget
   }),
-  ofPool('ejections_total', 'counter', 'Targets taken out of rotation by the breaker.', ({ counters }) => counters.ejections),
+  ofPool('ejections_total', 'counter', 'Targets taken out of rotation by the breaker or an operator.', ({ counters }) => counters.ejections),
   ofPool('panicking', 'gauge', '1 while too few targets are up and all are used.', ({ panicking }) => panicking ? 1 : 0),
   ofPool('panics_total', 'counter', 'How often too few targets were up.', ({ counters }) => counters.panics),
   ofPoolBy('targets', 'gauge', 'Targets of a pool by health.', 'health', Object.fromEntries((['up', 'down', 'trial', 'draining'] as const).map(health =>
@@ -210,7 +210,7 @@ export const FAMILIES: readonly Family[] = [
       return histogram === undefined ? [] : histogramSamples(name, { pool: pool.name, target: url }, histogram)
     }))
   },
-  ofTarget('target_ejections_total', 'counter', 'How often the breaker has taken the target out of rotation.', ({ ejections }) => ejections),
+  ofTarget('target_ejections_total', 'counter', 'How often the target has been taken out of rotation.', ({ ejections }) => ejections),
   ofTarget('target_in_flight', 'gauge', 'Attempts that have not ended, streams included.', ({ inFlight }) => inFlight),
   ofTarget('target_in_flight_limit', 'gauge', 'How many requests the target may have in flight; absent without a limit.', target => limit(target.limit)),
   ofTarget('target_streams', 'gauge', 'Streams of events and WebSockets among them.', ({ streams }) => streams),

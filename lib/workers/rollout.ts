@@ -40,7 +40,7 @@ export async function configureOrEnd (worker: WorkerProcess, next: Configured, s
     await configure(worker, next, settings)
   } catch (error) {
     const { message } = error as Error
-    settings.log.error({ worker: worker.id, pid: worker.pid, reason: message }, 'worker can not take on what the others have: another takes its place')
+    settings.log.error({ worker: worker.id, workerPid: worker.pid, reason: message }, 'worker can not take on what the others have: another takes its place')
     worker.kill(message)
   }
 }

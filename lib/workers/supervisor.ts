@@ -175,7 +175,7 @@ export class Supervisor {
       ready: worker => {
         slotOf(worker).cancel()
         this.#everReady = true
-        log.info({ worker: worker.id, pid: worker.pid }, 'worker is ready')
+        log.info({ worker: worker.id, workerPid: worker.pid }, 'worker is ready')
         ready(worker)
         if (this.ready.length === this.#slots.length) this.#begun?.resolve()
         this.#fillSpare()
@@ -187,14 +187,14 @@ export class Supervisor {
         slot.worker = undefined
         this.#endedOne(slot, worker, code, signal)
       },
-      confused: (worker, error) => { log.error({ worker: worker.id, pid: worker.pid, err: error }, 'worker sent a message that is not one') }
+      confused: (worker, error) => { log.error({ worker: worker.id, workerPid: worker.pid, err: error }, 'worker sent a message that is not one') }
     }
   }
 
   #endedOne (slot: Slot, worker: WorkerProcess, code: number | null, signal: string | null): void {
     const { log, clock } = this.#settings
     const { reason, served } = worker
-    const fields = { worker: worker.id, pid: worker.pid, code, signal, ...(reason === undefined ? undefined : { reason }) }
+    const fields = { worker: worker.id, workerPid: worker.pid, code, signal, ...(reason === undefined ? undefined : { reason }) }
     if (this.#stopping) {
       const orderly = code === 0 || !worker.introduced
       if (!orderly) this.#failed = true

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,6 +129,17 @@ t.test('a file that is missing is a failure, at the start and later', async t =>
   mkdirSync(path)
   await look()
   t.equal(reason(), `${path}: EISDIR, must be a file that can be read`)
+})
+
+t.test('what is no file is a failure, and not waited for', async t => {
+  const path = join(directory(t), 'targets.yaml')
+  execFileSync('mkfifo', [path])
+  const { names, reason, look } = await watching(t, path)
+  t.match(reason(), /targets\.yaml: no file, must be a file that can be read$/)
+  rmSync(path)
+  writeFileSync(path, '[http://a.test]')
+  await look()
+  t.equal(names(), 'a')
 })
 
 t.test('a file that is written in pieces is not read before it is whole', async t => {

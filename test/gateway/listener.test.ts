@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { copyFile } from 'node:fs/promises'
 import { connect as connectHttp2 } from 'node:http2'
 import { Agent as HttpAgent, get as getPlain, type IncomingMessage } from 'node:http'
@@ -204,6 +205,23 @@ t.test('admin appears, moves, changes where it is, and goes', async t => {
   t.equal(await gateway.stop(), 0)
 })
 
+t.test('a request that is late is answered with 408 within a second of its time', async t => {
+  const { url } = await named(t, 'a')
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: 0, headersTimeout: 300 }
+    pools: { users: { targets: ["${url}"] } }
+    routes: [{ pool: users }]
+  `)
+  const began = performance.now()
+  const socket = connect(Number(new URL(gateway.address).port), '127.0.0.1', () => { socket.write('GET / HTTP/1.1\r\nHost: a\r\n') })
+  socket.on('error', () => {})
+  const [answer] = await once(socket, 'data') as [Buffer]
+  t.match(String(answer), /^HTTP\/1\.1 408 /)
+  t.ok(performance.now() - began < 10_000, 'and not when Node would look for it by itself')
+  socket.destroy()
+  t.equal(await gateway.stop(), 0)
+})
+
 t.test('who can not listen says so in one line', async t => {
   const { port } = await upstream(t, () => {})
   const path = await directory(t)
@@ -212,6 +230,7 @@ t.test('who can not listen says so in one line', async t => {
   for (const [listen, admin, expected] of [
     [`{ host: 127.0.0.1, port: ${port} }`, '{ port: 0 }', `1:1: listen: 127.0.0.1:${port}: EADDRINUSE, somebody else listens there, must be free`],
     ['{ host: 127.0.0.1, port: 0 }', `{ port: ${port} }`, `2:1: admin: 127.0.0.1:${port}: EADDRINUSE, somebody else listens there, must be free`],
+    ['{ host: 127.0.0.1, port: 0 }', `{ port: ${port} }\nworkers: 2`, `2:1: admin: 127.0.0.1:${port}: EADDRINUSE, somebody else listens there, must be free`],
     ['{ host: 192.0.2.1, port: 0 }', '{ port: 0 }', '1:1: listen: 192.0.2.1: EADDRNOTAVAIL, host must be an address of this machine']
   ] as const) {
     await replace(file, `listen: ${listen}\nadmin: ${admin}\n${rest}`)

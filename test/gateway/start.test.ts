@@ -96,6 +96,50 @@ t.test('signals that come while it starts are heard: SIGHUP when it has, SIGTERM
   }
 })
 
+t.test('it starts without what its sources of discovery fail to say, and serves what it knows', async t => {
+  const { url } = await named(t, 'a')
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: 0 }
+    pools:
+      users: { targets: ["${url}"], discovery: { type: file, path: ${join(await directory(t), 'missing.yaml')} }, discoveryTimeout: 1000 }
+    routes: [{ pool: users }]
+  `)
+  t.equal((await fetch(gateway.address)).status, 200)
+  t.equal(await gateway.stop(), 0)
+})
+
+t.test('a document that is emptied or broken in any way ends no gateway', async t => {
+  const { url } = await named(t, 'a')
+  const good = `listen: { host: 127.0.0.1, port: 0 }\npools: { users: { targets: ["${url}"] } }\nroutes: [{ pool: users }]\n`
+  const gateway = await start(t, good, { args: ['--no-watch'] })
+  for (const part of ['listen', 'log', 'workers', 'admin', 'shutdown', 'pools', 'routes', 'guards']) {
+    await writeFile(gateway.file, `${part}:\n${good.split('\n').filter(line => !line.startsWith(part)).join('\n')}`)
+    gateway.child.kill('SIGHUP')
+    t.match(await gateway.line(/^the configuration /), { msg: /rejected/, path: part, line: 1 })
+  }
+  t.equal((await fetch(gateway.address)).status, 200)
+  t.equal(await gateway.stop(), 0)
+})
+
+t.test('an output that nobody reads any more ends nothing', async t => {
+  const { url } = await named(t, 'a')
+  const gateway = await start(t, `
+    listen: { host: 127.0.0.1, port: 0 }
+    pools: { users: { targets: ["${url}"] } }
+    routes: [{ pool: users }]
+  `)
+  gateway.child.stdout?.destroy()
+  for (let i = 0; i < 3; i++) t.equal((await fetch(gateway.address)).status, 200)
+  t.equal(await gateway.stop(), 0)
+
+  const child = spawn(process.execPath, ['--import', 'tsx', BIN, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
+  child.stdout.destroy()
+  const [code] = await once(child, 'close') as [number | null]
+  t.same([code, stderr], [0, ''])
+})
+
 t.test('values come from the environment, and are shown in no message', async t => {
   const { url } = await named(t, 'a')
   const gateway = await start(t, `

@@ -258,6 +258,8 @@ t.test('tracer: false makes no spans, meter: false no metrics, and what is neith
   t.same([spans(), await metrics()], [[], []])
   const twice = gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry).register(openTelemetry) } })
   await t.rejects(twice, { code: 'FST_BALANCER_BAD_OPTION', message: /is registered already/ })
+  const misspelt = gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry, { trcer: false } as never) } })
+  await t.rejects(misspelt, { code: 'FST_BALANCER_BAD_OPTION', message: 'trcer: unknown option, allowed are tracer, meter' })
   const bad = gateway(t, { targets: [a.url] }, { before: async app => { await app.register(openTelemetry, { tracer: {} as never }) } })
   await t.rejects(bad, { code: 'FST_BALANCER_BAD_OPTION', message: 'tracer: {}, must be a tracer of @opentelemetry/api, or false' })
 })

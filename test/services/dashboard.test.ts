@@ -153,9 +153,11 @@ t.test('it shows what goes wrong, acts, and survives a restart of the gateway', 
   await until(() => app().upstreams['users']?.targets[0]?.health === 'up', PATIENCE)
 
   await page.getByRole('button', { name: `Weight ${b?.url.replace('http://', '')}` }).click()
-  await dialog.getByLabel('Weight').fill('2')
+  // Slowly, while the news of each second comes in.
+  await dialog.getByLabel('Weight').press('ControlOrMeta+a')
+  await dialog.getByLabel('Weight').pressSequentially('2.75', { delay: 700 })
   await dialog.getByRole('button', { name: 'Change' }).click()
-  await until(() => app().upstreams['users']?.targets[1]?.weight === 2, PATIENCE)
+  await until(() => app().upstreams['users']?.targets[1]?.weight === 2.75, PATIENCE)
   await dialog.waitFor({ state: 'hidden' })
 
   // On a machine that is busy with something else the browser may be late: the best of three counts.

@@ -97,7 +97,7 @@ t.test('a real Prometheus scrapes it and fires the right alert for each trouble,
   })
   const resetting = await answering(t, '', 'reset')
   const health = { probe, interval: 100, rise: 1, fall: 1 }
-  const [well, down, panic, all, others] = [await good(2), await good(3), await good(4), await good(2), await good(1)] as const
+  const [well, down, panic, all, others, leaving] = [await good(2), await good(3), await good(4), await good(2), await good(1), await good(1)] as const
   const app = Fastify({ logger: false, forceCloseConnections: true })
   const client = new Agent()
   t.teardown(async () => {
@@ -113,9 +113,11 @@ t.test('a real Prometheus scrapes it and fires the right alert for each trouble,
       all: { targets: all, health },
       budget: { targets: [flaky.url, `${flaky.url}/again`], breaker: false, retries: { budget: { share: 0, floor: 0 } } },
       queue: { targets: [holding.url], limits: { inFlight: 1, queue: 4, queueTimeout: 0 } },
-      hidden: { targets: others, breaker: false }
+      hidden: { targets: others, breaker: false },
+      sole: { targets: [flaky.url] },
+      drained: { targets: leaving }
     },
-    routes: ['well', 'down', 'panic', 'all', 'budget', 'queue', 'hidden'].map(name => ({ prefix: `/${name}`, pool: name }))
+    routes: ['well', 'down', 'panic', 'all', 'budget', 'queue', 'hidden', 'sole', 'drained'].map(name => ({ prefix: `/${name}`, pool: name }))
   })
   await app.register(prometheus)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -123,7 +125,7 @@ t.test('a real Prometheus scrapes it and fires the right alert for each trouble,
   const asking = { on: true }
   const traffic = async (): Promise<void> => {
     while (asking.on) {
-      await Promise.all(['well', 'down', 'panic', 'all', 'budget', 'hidden'].map(ask))
+      await Promise.all(['well', 'down', 'panic', 'all', 'budget', 'hidden', 'sole'].map(ask))
       await new Promise(resolve => { setTimeout(resolve, 200) })
     }
   }
@@ -150,15 +152,17 @@ t.test('a real Prometheus scrapes it and fires the right alert for each trouble,
   busy = true
   for (const target of [down[0], ...panic.slice(1), ...all]) sick.add(String(target))
   void app.upstreams['hidden']?.set([...others, resetting])
+  app.upstreams['drained']?.drain(String(leaving[0]))
   const waiting = Array.from({ length: 4 }, async () => { await ask('queue') })
   await until(() => app.upstreams['queue']?.load.waiting === 3)
-  const expected = ['BalancerAllTargetsDown all', 'BalancerErrorsHiddenByRetries hidden', 'BalancerPanic panic', 'BalancerQueueFilling queue', 'BalancerRetryBudgetSpent budget', 'BalancerTargetDown down']
+  const expected = ['BalancerAllTargetsDown all', 'BalancerAllTargetsDown drained', 'BalancerErrors budget', 'BalancerErrors sole', 'BalancerErrorsHiddenByRetries hidden', 'BalancerPanic panic', 'BalancerQueueFilling queue', 'BalancerRetryBudgetSpent budget', 'BalancerTargetDown down', 'BalancerTargetFailing sole']
   await later(async () => (await firing()).length >= expected.length, 60_000)
   t.same(await firing(), expected)
 
   busy = false
   sick.clear()
   void app.upstreams['hidden']?.set(others)
+  app.upstreams['drained']?.drain(String(leaving[0]), false)
   for (const end of held.splice(0)) end()
   await Promise.all(waiting)
   await later(async () => (await firing()).length === 0, 60_000)
