@@ -126,6 +126,21 @@ t.test('an observer can be added while the pool runs, and taken out', async t =>
   t.same(order, ['begin 1 first', 'settle 1 answered', 'end answered'])
 })
 
+t.test('what can not be told anything is refused, and one that was added twice is told once more when it was taken out once', async t => {
+  const a = await named(t, 'a')
+  const { pool } = poolOf(t, { targets: [a.url] })
+  for (const value of [null, undefined, {}, { ended: true }]) t.throws(() => pool.observe(value as never), { code: 'FST_BALANCER_BAD_OPTION', message: /^observer: .*, must be an object with a function attempted, / })
+  let ends = 0
+  const observer = { ended () { ends++ } }
+  const [remove] = [pool.observe(observer), pool.observe(observer)]
+  await shares(pool, 1)
+  t.equal(ends, 2)
+  remove()
+  remove()
+  await shares(pool, 1)
+  t.equal(ends, 3)
+})
+
 t.test('a snapshot has everything that there is to see, and is a copy', async t => {
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const { pool } = poolOf(t, { targets: [a.url, { url: b.url, weight: 2 }], policy: 'p2c', limits: { inFlight: 7, queue: 3 }, retries: { budget: { share: 0, floor: 5, window: 1000 } } })

@@ -98,6 +98,29 @@ t.test('options that can not work are refused', async t => {
   }
 })
 
+t.test('a registry that is set to OpenMetrics is served as text to those who want that', async t => {
+  const register = new Registry() as Registry & { contentType: string }
+  register.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never)
+  const counter = new Counter({ name: 'orders_total', help: 'With exemplars.', enableExemplars: true, registers: [register] })
+  counter.inc({ value: 2, exemplarLabels: { trace_id: 'abc' } } as never)
+  const a = await named(t, 'a')
+  const { scrape, request } = await serving(t, [a.url], { register })
+  await (await request('/users')).body.dump()
+  for (let i = 0; i < 2; i++) {
+    const text = await scrape()
+    t.same(lines(text, /^orders_total/), ['orders_total 2'])
+    t.notMatch(text, '# EOF')
+    t.match(await scrape('application/openmetrics-text'), /^orders_total 2(?:\.0)? # \{trace_id="abc"\}[^]*# EOF\n$/m)
+  }
+})
+
+t.test('a registry is for one app, unless names begin in another way', async t => {
+  const register = new Registry()
+  await serving(t, [REFUSING], { register })
+  await t.rejects(serving(t, [REFUSING], { register }), { code: 'FST_BALANCER_BAD_OPTION', message: /^register: has fastify_balancer_requests_total already, .*: give another prefix, or another register$/ })
+  await serving(t, [REFUSING], { register, prefix: 'other_' })
+})
+
 t.test('a histogram counts each value in the first bucket that holds it', async t => {
   const histogram = new Histogram([1, 2, 4])
   for (const value of [0, 1, 1.5, 2, 3, 100]) histogram.observe(value)
