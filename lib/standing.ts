@@ -46,7 +46,7 @@ export class Standing {
   #trial = false
   /** Why it has asked to be drained, by what: one may be over before the other. */
   readonly #asked = new Map<Asking, string>()
-  /** Why the breaker would take it out if there was somebody to take its place; undefined when it would not. */
+  /** Why the breaker would take it out if enough others were up; undefined when it would not. */
   failing: string | undefined
   /** When it began to start slowly; undefined when it has its full share. */
   #startedAt: number | undefined

@@ -81,7 +81,7 @@ export interface TargetSnapshot {
   readonly until: number | undefined
   /** How often it has been ejected. */
   readonly ejections: number
-  /** What makes the breaker eject it, while there is nobody to take its place; undefined when there is no such thing. */
+  /** Why the breaker would eject it if enough others were up; undefined when it would not. */
   readonly failing: string | undefined
   /** Connections that are open, and how many of them carry a request, stream or WebSocket. */
   readonly connections: { readonly open: number, readonly busy: number }

@@ -192,7 +192,7 @@ export const FAMILIES: readonly Family[] = [
     [health, ({ targets }: PoolSnapshot) => targets.filter(target => target.health === health).length]))),
   ofTargetBy('target_health', 'gauge', '1 for the health that the target has, 0 for the others.', 'health', Object.fromEntries((['up', 'down', 'trial', 'draining'] as const).map(health =>
     [health, (target: TargetSnapshot) => target.health === health ? 1 : 0]))),
-  ofTarget('target_failing', 'gauge', '1 while the target would be ejected if there was another to take its place.', ({ failing }) => failing === undefined ? 0 : 1),
+  ofTarget('target_failing', 'gauge', '1 while the target would be ejected if enough others were up.', ({ failing }) => failing === undefined ? 0 : 1),
   ofTargetBy('target_attempts_total', 'counter', 'Attempts that have ended, by what they came to.', 'outcome', {
     answered: ({ counters }) => counters.answered,
     unsent: ({ counters }) => counters.unsent,

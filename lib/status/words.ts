@@ -14,7 +14,7 @@ export interface Described {
 /** How a target is, since when and why: `down for 2 min: ejected: status 500, until it is tried again in 12 s`. */
 export function targetWords ({ health, reason, since, until, failing }: Described, now: number): string {
   const state = health === 'trial' ? 'on trial' : health
-  if (health === 'up' && failing !== undefined) return `up for ${duration(now - since)}, but it fails: ${failing}; it stays, as there is nobody to take its place`
+  if (health === 'up' && failing !== undefined) return `up for ${duration(now - since)}, but it fails: ${failing}; it stays in rotation, as too few others are up`
   const why = reason === undefined ? '' : `: ${REASONS[reason] ?? reason}`
   const next = health !== 'down' || until === undefined || until <= now ? '' : `, to be tried again in ${duration(until - now)}`
   return `${state} for ${duration(now - since)}${why}${next}`

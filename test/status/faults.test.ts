@@ -114,7 +114,7 @@ t.test('the only target, which is not ejected whatever it does', async t => {
   await ask()
   t.same((await gateway.state()).problems, [], 'one fault is none')
   await ask()
-  const { health } = await finds(/^up for .*, but it fails: status 500; it stays, as there is nobody to take its place$/, b.url)
+  const { health } = await finds(/^up for .*, but it fails: status 500; it stays in rotation, as too few others are up$/, b.url)
   t.equal(health, 'up')
   well = true
   await ask()
