@@ -27,6 +27,10 @@ export function substitute (text: string, env: Readonly<Record<string, string | 
       mistakes.push(FORM)
       return found
     }
+    if (standard?.includes('${') === true) {
+      mistakes.push(`the default of \${${name}} must not have another variable in it`)
+      return found
+    }
     const value = env[name]
     if (standard !== undefined) return value === undefined || value === '' ? standard : value
     if (value === undefined) mistakes.push(`the environment variable ${name} is not set, must be set or have a default, as in \${${name}:-default}`)
