@@ -27,6 +27,7 @@ t.test('a new target is up, idle and knows nothing of its latency', async t => {
     cause: undefined,
     until: undefined,
     ejections: 0,
+    failing: undefined,
     connections: { open: 0, busy: 0 },
     inFlight: 0,
     streams: 0,
