@@ -117,3 +117,19 @@ function readinessOf ({ upstreams, workers }: AdminSettings, require: ReadinessO
 export function poolStatuses (upstreams: Readonly<Record<string, PoolLike>>): Record<string, object> {
   return Object.fromEntries(Object.entries(upstreams).map(([name, { load, panicking, targets }]) => [name, { ...load, panicking, targets }]))
 }
+
+/** Where it is to listen; undefined for nowhere. */
+export function adminAddressOf (admin: AdminOptions | undefined): object | undefined {
+  if (admin === undefined) return undefined
+  const { host = ADMIN.host, port = ADMIN.port } = admin
+  return { host, port }
+}
+
+/** Has an error say by which part of the document somebody was to listen. */
+export async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
+  try {
+    await listening
+  } catch (error) {
+    throw Object.assign(error as Error, { option })
+  }
+}

@@ -7,7 +7,7 @@ import type { PoolOptions } from '../pool-options.js'
 import type { Metrics } from '../prometheus/metrics.js'
 import { routesOf } from '../traffic.js'
 import { watch } from '../watch.js'
-import { Admin, poolStatuses } from './admin.js'
+import { Admin, adminAddressOf, listened, poolStatuses } from './admin.js'
 import { Front, type SharedListen } from './front.js'
 import { Generation } from './generation.js'
 import { serverTls, tlsFiles } from './listen-tls.js'
@@ -348,12 +348,6 @@ export class Gateway {
   }
 }
 
-export function adminAddressOf (admin: GatewayDocument['admin']): object | undefined {
-  if (admin === undefined) return undefined
-  const { host = ADMIN.host, port = ADMIN.port } = admin
-  return { host, port }
-}
-
 /** Options of an admin listener that stays, and of a listener for metrics, which there is or is not from the beginning. */
 function adminRestarts ({ admin: before = {} }: GatewayDocument, { admin: after = {} }: GatewayDocument): string[] {
   const same = isDeepStrictEqual(adminAddressOf(before), adminAddressOf(after))
@@ -361,15 +355,6 @@ function adminRestarts ({ admin: before = {} }: GatewayDocument, { admin: after 
     ...(same ? (['dashboard', 'actions'] as const).filter(key => (before[key] ?? ADMIN[key]) !== (after[key] ?? ADMIN[key])) : []),
     ...((before.metrics ?? ADMIN.metrics) !== (after.metrics ?? ADMIN.metrics) ? ['metrics'] : [])
   ].map(key => `admin.${key}`)
-}
-
-/** Has an error say by which part of the document somebody was to listen. */
-export async function listened (option: 'listen' | 'admin', listening: Promise<void>): Promise<void> {
-  try {
-    await listening
-  } catch (error) {
-    throw Object.assign(error as Error, { option })
-  }
 }
 
 /** Sources of its own. */
