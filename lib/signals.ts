@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads'
 import type { Clock } from './clock.js'
 
 export interface SignalSettings {
@@ -34,4 +35,15 @@ export function endOnSignal ({ signals, within, exit, clock, log }: SignalSettin
   }
   for (const signal of signals) process.on(signal, onSignal)
   return () => { for (const signal of signals) process.off(signal, onSignal) }
+}
+
+/**
+ * Keeps a process running that waits for nothing but timers, which do not.
+ *
+ * @returns lets it end
+ */
+export function stayAwake (): () => void {
+  const { port1 } = new MessageChannel()
+  port1.ref()
+  return () => { port1.close() }
 }

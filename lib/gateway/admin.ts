@@ -4,7 +4,7 @@ import type { Exposition } from '../prometheus/metrics.js'
 import { printable } from '../printable.js'
 import { readiness, type ReadinessOptions, type ReadinessSource } from '../readiness.js'
 import { CrossSiteError } from '../status/errors.js'
-import { status as statusApi, type StatusOptions } from '../status/index.js'
+import type { StatusOptions } from '../status/index.js'
 import { logRequests, ownRequestLines } from './log.js'
 import { ADMIN } from './standards.js'
 import type { AdminOptions } from './types.js'
@@ -64,7 +64,8 @@ export class Admin {
       })
     }
     if (dashboard !== undefined) {
-      void app.register(statusApi, { prefix: '/dashboard', actions: options.actions ?? ADMIN.actions, closing, onRequest: refuseRebound(options), ...(options.require === undefined ? undefined : { require: options.require }), ...dashboard })
+      // Loaded by those who want it, of whom a worker is none.
+      void app.register(import('../status/index.js'), { prefix: '/dashboard', actions: options.actions ?? ADMIN.actions, closing, onRequest: refuseRebound(options), ...(options.require === undefined ? undefined : { require: options.require }), ...dashboard })
     }
   }
 

@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import { errorCodes, type FastifyInstance } from 'fastify'
+import { announcesBody } from '../content-type.js'
 
 /** Answers 413 to requests of a scope whose bodies are longer, at once where they say so: what is forwarded is not parsed, for which Fastify has its limit. */
 export function limitBodies (scope: FastifyInstance, limit: number): void {
   scope.addHook('preParsing', (request, _reply, payload, done) => {
-    const { 'content-length': length, 'transfer-encoding': coding } = request.raw.headers
+    const length = request.raw.headers['content-length']
     if (Number(length) > limit) done(tooLarge())
-    // HTTP/2 needs neither.
-    else if (length === undefined && (coding !== undefined || request.raw.httpVersionMajor >= 2)) done(null, new Counted(payload, limit))
+    else if (length === undefined && announcesBody(request.raw)) done(null, new Counted(payload, limit))
     else done(null, payload)
   })
 }

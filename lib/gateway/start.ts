@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { MessageChannel } from 'node:worker_threads'
 import { systemClock } from '../clock.js'
-import { endOnSignal } from '../signals.js'
+import { endOnSignal, stayAwake } from '../signals.js'
 import { Gateway } from './gateway.js'
 import { load, type LoadSettings } from './load.js'
 import { makeLog } from './log.js'
@@ -70,14 +69,13 @@ export async function start ({ file, workers, watch, env, extensions }: StartSet
   }
 }
 
-/** Timers do not keep a process running, and until somebody listens there may be nothing else that does. */
+/** Until somebody listens there may be nothing but timers that keeps the process running. */
 async function awake<Result> (doing: Promise<Result>): Promise<Result> {
-  const { port1 } = new MessageChannel()
-  port1.ref()
+  const rest = stayAwake()
   try {
     return await doing
   } finally {
-    port1.close()
+    rest()
   }
 }
 

@@ -4,7 +4,7 @@ import type { AttemptStart } from '../events.js'
 import type { Outcome } from '../outcome.js'
 import { printable } from '../printable.js'
 import type { Target } from '../target.js'
-import { addOriginalMethod, errorType, methodOf, peerOf, spanName } from './semantics.js'
+import { addOriginalMethod, addResult, errorType, methodOf, peerOf, spanName } from './semantics.js'
 import { contextOf, type Measure } from './served.js'
 
 /** Where the start of an attempt keeps what is needed at its end: a table of those under way would outlive them. */
@@ -44,16 +44,17 @@ export class Attempts {
     const { span, context, started } = attempt[kTraced] ?? {}
     if (context === undefined || started === undefined) return
     const error = errorType(outcome)
+    const status = outcome.kind === 'answered' ? outcome.status : undefined
     if (span !== undefined) {
-      if (span.isRecording()) span.setAttributes(addResult({ 'fastify_balancer.outcome': outcome.kind }, outcome, error))
+      if (span.isRecording()) span.setAttributes(addResult({ 'fastify_balancer.outcome': outcome.kind }, status, error))
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR, ...(outcome.kind === 'answered' ? undefined : { message: printable(outcome.error.message) }) })
       span.end()
     }
-    if (outcome.kind === 'answered' && outcome.status === 101) return
+    if (status === 101) return
     const { address, port, scheme } = peerOf(target)
     this.#measure((systemClock.now() - started) / 1000, addResult({
       'http.request.method': methodOf(attempt.method), 'server.address': address, 'server.port': port, 'url.scheme': scheme, 'network.protocol.version': '1.1'
-    }, outcome, error), context)
+    }, status, error), context)
   }
 }
 
@@ -72,11 +73,5 @@ function attemptAttributes (target: Target, { pool, method, path, number, why }:
   }
   addOriginalMethod(attributes, method)
   if (number > 1) attributes['http.request.resend_count'] = number - 1
-  return attributes
-}
-
-function addResult (attributes: Attributes, outcome: Outcome, error: string | undefined): Attributes {
-  if (outcome.kind === 'answered') attributes['http.response.status_code'] = outcome.status
-  if (error !== undefined) attributes['error.type'] = error
   return attributes
 }

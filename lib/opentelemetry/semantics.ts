@@ -23,6 +23,13 @@ export function addOriginalMethod (attributes: Attributes, method: string): void
   if (!METHODS.has(method)) attributes['http.request.method_original'] = method
 }
 
+/** What came of a request or an attempt. */
+export function addResult (attributes: Attributes, status: number | undefined, error: string | undefined): Attributes {
+  if (status !== undefined) attributes['http.response.status_code'] = status
+  if (error !== undefined) attributes['error.type'] = error
+  return attributes
+}
+
 /** What is the same for every attempt on a target. */
 export interface Peer {
   readonly address: string

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { systemClock } from '../clock.js'
 import { withoutQuery, type ExchangeEnd } from '../events.js'
 import { printable } from '../printable.js'
-import { addOriginalMethod, methodOf, spanName } from './semantics.js'
+import { addOriginalMethod, addResult, methodOf, spanName } from './semantics.js'
 
 const kServed = Symbol('fastify-balancer.opentelemetry')
 
@@ -142,11 +142,5 @@ function requestAttributes (request: FastifyRequest): Attributes {
   if (hostname !== '') attributes['server.address'] = hostname
   if (typeof port === 'number') attributes['server.port'] = port
   if (agent !== undefined) attributes['user_agent.original'] = agent
-  return attributes
-}
-
-function addResult (attributes: Attributes, status: number | undefined, error: string | undefined): Attributes {
-  if (status !== undefined) attributes['http.response.status_code'] = status
-  if (error !== undefined) attributes['error.type'] = error
   return attributes
 }

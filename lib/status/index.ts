@@ -55,6 +55,9 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: BODY_LIMIT }, app.getDefaultJsonParser('error', 'error'))
   app.setErrorHandler(answerError)
+  // What Fastify does with bodies, to make null a 0 and to drop what it does not know, is no good for actions.
+  const exact = new Ajv({ useDefaults: true })
+  const lenient = new Ajv({ useDefaults: true, coerceTypes: true })
   app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? exact : lenient).compile(schema as object))
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
@@ -109,10 +112,6 @@ const plugin: FastifyPluginAsync<ClockedOptions> = async (app, options) => {
     if (dashboard) await mountPage(guarded)
   })
 }
-
-/** What Fastify does with bodies, to make null a 0 and to drop what it does not know, is no good for actions. */
-const exact = new Ajv({ useDefaults: true })
-const lenient = new Ajv({ useDefaults: true, coerceTypes: true })
 
 /**
  * Who asks, as it is logged.

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
-import { MessageChannel } from 'node:worker_threads'
 import { systemClock, type Clock } from '../clock.js'
 import { BadOptionError, ReloadRefusedError, show } from '../errors.js'
 import { atLeastOne, anything, flag, func, LONGEST_TIMER, object } from '../option-types.js'
 import type { Pool, PoolLogger } from '../pool.js'
 import { check, rule } from '../schema.js'
+import { stayAwake } from '../signals.js'
 import { POOLS } from './names.js'
 import { ProbedPools, type PoolsOptions } from './probed-pools.js'
 import { Relay } from './relay.js'
@@ -84,7 +84,7 @@ export class Primary<Configuration = unknown> {
   #turn: Promise<unknown> = Promise.resolve()
   #stopped: Promise<boolean> | undefined
   /** Timers do not keep a process running, and between two workers there may be nothing else that does. */
-  #alive: MessageChannel | undefined
+  #rest: (() => void) | undefined
 
   /** @throws BadOptionError */
   constructor (options: PrimaryOptions<Configuration> & { clock?: Clock }) {
@@ -123,8 +123,7 @@ export class Primary<Configuration = unknown> {
    */
   async start (): Promise<void> {
     this.#probed.stage(this.#options.pools(this.#configured.value as Configuration)).commit()
-    this.#alive = new MessageChannel()
-    this.#alive.port1.ref()
+    this.#rest = stayAwake()
     try {
       await this.#supervisor.start()
     } catch (error) {
@@ -198,7 +197,7 @@ export class Primary<Configuration = unknown> {
   async #stop (): Promise<boolean> {
     this.#log.info({}, 'workers are stopped')
     const [orderly] = await Promise.all([this.#supervisor.stop(), this.#probed.close()])
-    this.#alive?.port1.close()
+    this.#rest?.()
     return orderly
   }
 
