@@ -52,15 +52,16 @@ export function hash (fallback: Policy): Policy {
       if (indexes === undefined) byWeight.set(weight, [i])
       else indexes.push(i)
     })
-    contests = Array.from(byWeight, ([weight, indexes]) => new Contest(weight, indexes, Int32Array.from(indexes, i => seedOf(at(targets, i)))))
+    contests = Array.from(byWeight, ([weight, indexes]) => new Contest(weight, indexes, indexes.map(i => seedOf(at(targets, i)))))
   }
 
   function winner (key: number): number {
     let best = 0
     let highest = -Infinity
     for (const contest of contests) {
-      const index = contest.winner(key)
-      const score = contests.length === 1 ? 0 : contest.score
+      const winner = contest.winner(key)
+      const index = contest.indexOf(winner)
+      const score = contests.length === 1 ? 0 : contest.scoreOf(winner, key)
       if (score > highest || (score === highest && index < best)) {
         highest = score
         best = index
@@ -125,40 +126,60 @@ function placeOf (hash: number): number {
 }
 
 const UPPER_BIT = -0x80000000
+const UPPER_HALF = ~0xffff
 
-/** Between targets of one weight: where the greatest hash is, the highest score is, so none has to be worked out. */
+/** Between targets of one weight: where the greatest hash is, the highest score is, so only the winner's has to be worked out. */
 class Contest {
   readonly #weight: number
   /** In the list of all targets. */
   readonly #indexes: readonly number[]
-  readonly #seeds: Int32Array
-  #greatest = 0
+  /** Not typed: once anything in the process has detached a buffer, V8 asks at each access to any of them whether it is that one. */
+  readonly #seeds: readonly number[]
 
-  constructor (weight: number, indexes: readonly number[], seeds: Int32Array) {
+  constructor (weight: number, indexes: readonly number[], seeds: readonly number[]) {
     this.#weight = weight
     this.#indexes = indexes
-    this.#seeds = seeds.map(first)
+    // An even number of them: who comes twice does not beat himself.
+    this.#seeds = Array.from({ length: seeds.length + seeds.length % 2 }, (_, i) => first(seeds[Math.min(i, seeds.length - 1)] ?? 0))
   }
 
   winner (key: number): number {
-    const seeds = this.#seeds
-    const begun = first(key)
-    let winner = 0
-    let greatest = UPPER_BIT
-    for (let i = 0; i < seeds.length; i++) {
-      // As a signed number, with the upper bit turned round: unsigned ones are slower.
-      const hash = finish(begun ^ (seeds[i] ?? 0)) ^ UPPER_BIT
-      if (hash > greatest) {
-        greatest = hash
-        winner = i
-      }
-    }
-    this.#greatest = greatest ^ UPPER_BIT
+    return greatest(this.#seeds, first(key))
+  }
+
+  indexOf (winner: number): number {
     return this.#indexes[winner] ?? 0
   }
 
-  /** Of the last winner. */
-  get score (): number { return scoreOf(this.#weight, this.#greatest) }
+  scoreOf (winner: number, key: number): number {
+    return scoreOf(this.#weight, finish(first(key) ^ (this.#seeds[winner] ?? 0)))
+  }
+}
+
+/**
+ * The place of the seed that makes the greatest hash with a key. Two at a time, and what `finish` does last only for those
+ * that may win: it leaves the upper half as it is, and a hash whose upper half is less has lost already.
+ */
+function greatest (seeds: readonly number[], key: number): number {
+  let winner = 0
+  // As signed numbers, with the upper bit turned round: unsigned ones are slower.
+  let greatest = UPPER_BIT
+  let least = UPPER_BIT
+  for (let i = 0; i < seeds.length; i += 2) {
+    let hash = almost(key ^ (seeds[i] ?? 0)) ^ UPPER_BIT
+    if (hash >= least && (hash = last(hash)) > greatest) {
+      greatest = hash
+      least = hash & UPPER_HALF
+      winner = i
+    }
+    hash = almost(key ^ (seeds[i + 1] ?? 0)) ^ UPPER_BIT
+    if (hash >= least && (hash = last(hash)) > greatest) {
+      greatest = hash
+      least = hash & UPPER_HALF
+      winner = i + 1
+    }
+  }
+  return winner
 }
 
 function scoreOf (weight: number, hash: number): number {
@@ -183,9 +204,19 @@ function first (h: number): number {
 
 /** All but its first step, for which it is the same whether two numbers are combined by XOR before it or after. */
 function finish (h: number): number {
-  h = Math.imul(h, 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  h = almost(h)
   return h ^ (h >>> 16)
+}
+
+/** All but the last step as well. */
+function almost (h: number): number {
+  h = Math.imul(h, 0x85ebca6b)
+  return Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+}
+
+/** The last step, for a hash whose upper bit has been turned round. */
+function last (h: number): number {
+  return h ^ ((h ^ UPPER_BIT) >>> 16)
 }
 
 /** A 32-bit hash as a number strictly between 0 and 1, so that its logarithm is finite and not 0. */

@@ -36,6 +36,18 @@ t.test('two gateways send a key to the same target, in whatever order they list 
   t.strictSame(map(Object.freeze([...equal(7)].reverse()), some), expected)
 })
 
+t.test('a list that stays gives what a list that is new gives, however many targets it has and of whatever weights', async t => {
+  const some = keys.slice(0, 500)
+  for (const n of [1, 2, 3, 64, 65, 1000, 1001]) {
+    for (const weights of [[1], [1, 2, 5]]) {
+      const targets = targetsOf(...Array.from({ length: n }, (_, i) => weights[i % weights.length] ?? 1))
+      const policy = hash(never)
+      const first = some.map(key => nameOf(policy([...targets], { key, attempt: 0 })))
+      t.strictSame(map(targets, some, policy), first, `${n} targets, weights ${weights.join(', ')}`)
+    }
+  }
+})
+
 t.test('removing one of ten targets moves its own keys and no other, and adding it back restores every one', async t => {
   const targets = equal(10)
   const policy = hash(never)
