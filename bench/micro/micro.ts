@@ -25,7 +25,7 @@ async function measureAll ({ json, docs, ...options }: MicroOptions): Promise<vo
   stdout.write(`${table(rows)}\n${LEGEND}`)
   const { version, arch, platform } = process
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ node: version, arch, platform, rows }, undefined, 2)}\n`)
-  if (docs) await writeDocs(`\nNode ${version}. ${LEGEND.replaceAll('\n', ' ').trim()}\n\n${markdown(rows)}\n`)
+  if (docs) await writeDocs(`\n${markdown(rows)}\n`)
 }
 
 main().catch((error: Error) => {

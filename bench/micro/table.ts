@@ -1,4 +1,5 @@
 /** The results as lines of text, for a terminal and for a page. */
+import { CASES } from './cases.js'
 import type { Row } from './run.js'
 
 const HEAD = ['case', 'targets', 'pick', '×', 'B', 'busy', '×', 'dispatch', '×', 'settle', '×', 'B']
@@ -17,9 +18,30 @@ export function table (rows: readonly Row[]): string {
   }).join('  ')).join('\n') + '\n'
 }
 
+/** Nanoseconds that a pick may take among this many targets. */
+const MOST = 2000
+const AMONG = 1000
+
+/** A row for each case: what a pick costs by that with the fewest targets. Times are of one machine, and say here only which side of 2 µs they are on. */
 export function markdown (rows: readonly Row[]): string {
-  const lines = [HEAD, HEAD.map((_, column) => column === 0 ? '---' : '---:'), ...rows.map(cells)]
+  const sizes = [...new Set(rows.map(({ targets }) => targets))].sort((a, b) => a - b)
+  const names = [...new Set(rows.map(({ name }) => name))]
+  const head = ['', ...sizes.slice(1).map(size => `${size.toLocaleString('en')} targets`), 'bytes per pick', `under 2 µs among ${AMONG.toLocaleString('en')}`]
+  const lines = [head, head.map((_, column) => column === 0 ? '---' : '---:'), ...names.map(name => {
+    const own = rows.filter(row => row.name === name)
+    const among = own.find(({ targets }) => targets === AMONG)
+    return [
+      `\`${name}\`: ${CASES.find(one => one.name === name)?.about ?? ''}`,
+      ...sizes.slice(1).map(size => twoDigits(own.find(({ targets }) => targets === size)?.idleRatio)),
+      String(own.at(-1)?.bytes ?? '–'),
+      among === undefined ? '–' : Math.max(among.idle, among.spread) < MOST ? 'yes' : `no: ${(Math.max(among.idle, among.spread) / 1000).toFixed(1)} µs`
+    ]
+  })]
   return lines.map(line => `| ${line.join(' | ')} |`).join('\n') + '\n'
+}
+
+function twoDigits (ratio: number | undefined): string {
+  return ratio === undefined ? '–' : ratio.toFixed(ratio < 10 ? 1 : 0)
 }
 
 function cells (row: Row): string[] {

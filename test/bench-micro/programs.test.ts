@@ -71,7 +71,10 @@ t.test('medians, and ratios pair by pair', async t => {
 
 t.test('rows become lines, and go between the markers of a page', async t => {
   t.match(table([ROW]), /^p2c +10 +20 +1\.50 +0 +30 +2\.00 +1000 +1\.00 +500 +1\.00 +2000$/m)
-  t.match(markdown([ROW]), /^\| p2c \| 10 \| 20 \| 1\.50 \| 0 \| 30 \|/m)
+  const many = { ...ROW, targets: 1000, idle: 1999, spread: 1999, idleRatio: 12.3 }
+  t.match(markdown([ROW, many]), /^\| {2}\| 1,000 targets \| bytes per pick \| under 2 µs among 1,000 \|\n.*\n\| `p2c`: equal weights \| 12 \| 0 \| yes \|\n$/)
+  t.match(markdown([ROW, { ...many, spread: 2100 }]), /\| no: 2\.1 µs \|$/m)
+  t.match(markdown([ROW]), /^\| `p2c`: equal weights \| 0 \| – \|$/m)
   t.equal(between('a\n<!-- micro -->\nold\n<!-- /micro -->\nb', 'new\n'), 'a\n<!-- micro -->\nnew\n<!-- /micro -->\nb')
   t.throws(() => between('a', 'new'), { message: 'the page has no <!-- micro --> … <!-- /micro -->' })
 })
