@@ -7,7 +7,7 @@ const FOLDER = new URL('workloads/', import.meta.url)
 export type Workloads = ReadonlyMap<string, Workload>
 
 /** Those of the document first, in its order; a new one comes after them. */
-const FIRST = ['get-28b', 'get-1k', 'get-64k', 'get-1m', 'post-1k', 'post-1m', 'routes', 'tls', 'websocket', 'events', 'targets', 'policies', 'features', 'observing']
+const FIRST = ['get-28b', 'get-1k', 'get-64k', 'get-1m', 'post-1k', 'post-1m', 'routes', 'tls', 'websocket', 'events', 'targets', 'policies', 'features', 'observing', 'logging']
 
 export const orderOf = (name: string): number => FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length
 

@@ -1,7 +1,7 @@
 import type { Variant, Workload } from '../workload.js'
 
 /** What the candidate observes with goes by `observing`; without it nothing does, and there is no log. */
-const by = (...observing: string[]): Variant['options'] => ({ observers: null, ...(observing.length === 0 ? undefined : { observing }) })
+export const by = (...observing: string[]): Variant['options'] => ({ observers: null, ...(observing.length === 0 ? undefined : { observing }) })
 
 const BASE: Variant = { label: 'all off', options: by() }
 
