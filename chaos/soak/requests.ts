@@ -1,4 +1,4 @@
-import { KEEP_ALIVE, rested, returned, settled } from './settled.js'
+import { IDLE, KEEP_ALIVE, rested, returned, settled } from './settled.js'
 import { MixedLoad } from './mixed-load.js'
 import type { Sample, Soaked } from './judgement.js'
 import type { Stage } from '../stage.js'
@@ -27,7 +27,7 @@ export interface RequestSoakOptions {
 
 export async function soakRequests (stage: Stage, { requests, rate, samples: looks = 50, tell }: RequestSoakOptions): Promise<Soaked> {
   const upstreams = await stage.upstreams({ takes: [1, 5], keepAlive: KEEP_ALIVE, resets: RESETS, stalls: STALLS })
-  const gateway = await stage.balancer({ targets: upstreams.map(({ url }) => url), pool: { timeouts: { headers: HEADERS } }, recorded: false })
+  const gateway = await stage.balancer({ targets: upstreams.map(({ url }) => url), pool: { timeouts: { headers: HEADERS, idle: IDLE } }, recorded: false })
   const start = await rested(gateway)
   const load = new MixedLoad(gateway.url, { rate, aborts: ABORTS })
   stage.atEnd(async () => { await load.end() })

@@ -6,6 +6,9 @@ import type { MixedLoad } from './mixed-load.js'
 /** How long upstreams keep idle connections, ms, and when they must be gone for sure. */
 export const KEEP_ALIVE = 5000
 const PATIENCE = 60_000
+
+/** How long an answer may be silent, ms. Times of one length share a timer that is let run out: by default for up to a minute after the last. */
+export const IDLE = 5000
 const INTERVAL = 200
 
 /** How long a target may take to come back that has been ejected again and again, ms, and requests that let it try. */

@@ -1,4 +1,4 @@
-import { KEEP_ALIVE, rested, settled } from './settled.js'
+import { IDLE, KEEP_ALIVE, rested, settled } from './settled.js'
 import { MixedLoad } from './mixed-load.js'
 import type { Sample, Soaked } from './judgement.js'
 import type { Stage } from '../stage.js'
@@ -20,7 +20,7 @@ export interface TargetSoakOptions {
 /** Targets with base paths of their own on one upstream: to a pool they are as different as any. */
 export async function soakTargets (stage: Stage, { targets, tell }: TargetSoakOptions): Promise<Soaked> {
   const upstream = await stage.upstream({ takes: [1, 5], keepAlive: KEEP_ALIVE })
-  const gateway = await stage.balancer({ targets: [upstream.url], recorded: false })
+  const gateway = await stage.balancer({ targets: [upstream.url], pool: { timeouts: { headers: IDLE, idle: IDLE } }, recorded: false })
   const start = await rested(gateway)
   const load = new MixedLoad(gateway.url, { aborts: 0 })
   stage.atEnd(async () => { await load.end() })
