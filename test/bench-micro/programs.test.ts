@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import ts from 'typescript'
 import { idleConnections } from '../../bench/idle/connections.js'
 import { holds, table as findingsTable, type Finding } from '../../bench/idle/finding.js'
 import { readOptions as readIdleOptions } from '../../bench/idle/options.js'
@@ -13,21 +11,10 @@ import { readOptions } from '../../bench/micro/options.js'
 import { run, type Row } from '../../bench/micro/run.js'
 import { median, ratios } from '../../bench/statistics.js'
 import { markdown, table } from '../../bench/micro/table.js'
+import { compiledLib } from '../kit/compiled.js'
 
-/** The library in JavaScript, made once: a dozen processes that each make it for themselves take most of a minute. */
-const build = pathToFileURL(`${t.testdir(compiled(new URL('../../lib/', import.meta.url)))}/`).href
+const build = pathToFileURL(`${compiledLib()}/`).href
 const index = new URL('index.js', build).href
-
-interface Compiled { [name: string]: string | Compiled }
-
-function compiled (directory: URL): Compiled {
-  const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 }
-  return Object.fromEntries(readdirSync(directory, { withFileTypes: true }).map(entry => {
-    const { name } = entry
-    if (entry.isDirectory()) return [name, compiled(new URL(`${name}/`, directory))]
-    return [name.replace(/\.ts$/, '.js'), ts.transpileModule(readFileSync(new URL(name, directory), 'utf8'), { compilerOptions: options }).outputText]
-  }))
-}
 
 const ROW: Row = {
   name: 'p2c', targets: 10, idle: 20.4, idleRatio: 1.5, bytes: 0, spread: 30, spreadRatio: 2, dispatch: 1000, dispatchRatio: 1, settle: 500, settleRatio: 1, requestBytes: 2000

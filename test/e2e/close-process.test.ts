@@ -4,9 +4,10 @@ import { createServer, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { deserted } from '../health/kit.js'
+import { compiledLib } from '../kit/compiled.js'
 import { named } from '../kit/index.js'
 
-const LIB = new URL('../../lib/index.ts', import.meta.url).href
+const LIB = `${compiledLib()}/index.js`
 const ROOT = new URL('../../', import.meta.url)
 
 interface Ending {
@@ -25,7 +26,7 @@ async function ending (t: Test, script: string): Promise<Ending> {
     ${script}
     console.log('done')
   `
-  const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', source], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let errors = ''
   child.stderr.on('data', chunk => { errors += String(chunk) })

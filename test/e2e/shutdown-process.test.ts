@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
+import { compiledLib } from '../kit/compiled.js'
 import { named, rawUpstream, until, upstream, type LogLine } from '../kit/index.js'
 import { rawClient, values } from '../kit/raw.js'
 import { waiting } from './shutdown-kit.js'
 
-const LIB = new URL('../../lib/', import.meta.url).href
+const LIB = `${compiledLib()}/`
 const ROOT = new URL('../../', import.meta.url)
 
 interface Program {
@@ -23,8 +24,8 @@ interface Program {
 async function program (t: Test, target: string, shutdownOptions: string, more = '', timeouts = '{}'): Promise<Program> {
   const source = `
     import Fastify from 'fastify'
-    import balancer from ${JSON.stringify(`${LIB}index.ts`)}
-    import { shutdown } from ${JSON.stringify(`${LIB}shutdown.ts`)}
+    import balancer from ${JSON.stringify(`${LIB}index.js`)}
+    import { shutdown } from ${JSON.stringify(`${LIB}shutdown.js`)}
     const app = Fastify({ logger: true })
     await app.register(balancer, { targets: [${JSON.stringify(target)}], timeouts: ${timeouts}, retries: 0 })
     const close = shutdown(app, ${shutdownOptions})
@@ -32,7 +33,7 @@ async function program (t: Test, target: string, shutdownOptions: string, more =
     await app.listen({ port: 0, host: '127.0.0.1' })
     app.log.info({ port: app.server.address().port }, 'ready')
   `
-  const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '--eval', source], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => { child.kill('SIGKILL') })
   let output = ''
   child.stdout.on('data', chunk => { output += String(chunk) })

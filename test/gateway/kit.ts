@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { compiledLib } from '../kit/compiled.js'
 
-export const BIN = fileURLToPath(new URL('../../lib/gateway/bin.ts', import.meta.url))
+export const BIN = join(compiledLib(), 'gateway/bin.js')
 
 export type Line = Readonly<Record<string, unknown>> & { readonly msg: string }
 
@@ -31,7 +31,7 @@ export interface Ran {
 
 /** Runs the program to its end. */
 export async function run (args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', BIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
@@ -56,7 +56,7 @@ export interface Started {
 export async function start (t: Test, document: string, { args = [], env = {}, file }: { args?: string[], env?: Record<string, string>, file?: string } = {}): Promise<Started> {
   const path = file ?? join(await directory(t), 'gateway.yaml')
   if (file === undefined) await writeFile(path, document)
-  const child = spawn(process.execPath, ['--import', 'tsx', BIN, 'start', path, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, 'start', path, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   const closed = once(child, 'close') as Promise<[number | null]>
   t.teardown(async () => {
     child.kill('SIGKILL')

@@ -78,7 +78,7 @@ t.test('signals that come while it starts are heard: SIGHUP when it has, SIGTERM
   for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
     asked.length = 0
     replies.set('A api.test', 'silence')
-    const child = spawn(process.execPath, ['--import', 'tsx', BIN, 'start', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [BIN, 'start', file], { stdio: ['ignore', 'pipe', 'inherit'] })
     t.teardown(() => { child.kill('SIGKILL') })
     const closed = once(child, 'close') as Promise<[number | null]>
     let stdout = ''
@@ -132,7 +132,7 @@ t.test('an output that nobody reads any more ends nothing', async t => {
   for (let i = 0; i < 3; i++) t.equal((await fetch(gateway.address)).status, 200)
   t.equal(await gateway.stop(), 0)
 
-  const child = spawn(process.execPath, ['--import', 'tsx', BIN, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [BIN, 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
   child.stdout.destroy()
