@@ -14,8 +14,33 @@ export function isLogged (log: FastifyBaseLogger, which: RequestLog, error: Erro
   return which !== false && (which === true || level === 'warn') && isEnabled(log, level)
 }
 
-/** The one line of a request. Nothing in it is the client's own: no path, no header field, no query. */
-export function logEnd (log: FastifyBaseLogger, { pool, target, attempts, status, code, ms, waited, error }: ExchangeEnd): void {
+let waiting: Array<{ readonly log: FastifyBaseLogger, readonly end: ExchangeEnd }> = []
+
+/**
+ * The one line of a request, at the end of this turn of the event loop: a line among lines takes two thirds of what it takes between
+ * two requests, where nothing that it needs is in the processor's caches.
+ */
+export function logEnd (log: FastifyBaseLogger, end: ExchangeEnd): void {
+  if (waiting.push({ log, end }) === 1) setImmediate(writeLines)
+}
+
+// A process that ends in the middle of a turn.
+process.on('exit', writeLines)
+
+function writeLines (): void {
+  const lines = waiting
+  waiting = []
+  for (const { log, end } of lines) {
+    try {
+      writeLine(log, end)
+    } catch {
+      // A logger that throws has nobody to tell it, and is not to take the others' lines, or the process, with it.
+    }
+  }
+}
+
+/** Nothing in it is the client's own: no path, no header field, no query. */
+function writeLine (log: FastifyBaseLogger, { pool, target, attempts, status, code, ms, waited, error }: ExchangeEnd): void {
   const fields: Record<string, unknown> = { pool, target, attempts: attempts.map(loggedAttempt), status, code, ms: rounded(ms) }
   if (waited > 0) fields['waited'] = rounded(waited)
   if (error === undefined) log.info(fields, 'request forwarded')

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import type { FastifyServerOptions } from 'fastify'
 import type { BalancerOptions } from '../../lib/index.js'
+import { compiledLib } from '../kit/compiled.js'
 import { gateway, named, REFUSING, until, upstream, type Gateway, type LogLine } from '../kit/index.js'
 
 const OURS = ['request forwarded', 'client closed the connection', 'request could not be forwarded']
@@ -123,4 +126,34 @@ t.test('what the logger hides is not put together', async t => {
     t.equal(made, expected, JSON.stringify(fastifyOptions))
     t.equal(log.filter(line => line.includes('request forwarded')).length, expected)
   }
+})
+
+t.test('a process that ends in the middle of a turn has written its lines', async t => {
+  const a = await named(t, 'a')
+  const script = `
+    import Fastify from 'fastify'
+    import balancer from ${JSON.stringify(`${compiledLib()}/index.js`)}
+    const app = Fastify({ logger: true })
+    await app.register(balancer, { prefix: '/', targets: [${JSON.stringify(a.url)}], observers: [{ ended () { process.exit(0) } }] })
+    await fetch(await app.listen({ port: 0, host: '127.0.0.1' }))
+  `
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../../', import.meta.url) })
+  t.match(stdout, /"msg":"request forwarded"/)
+})
+
+t.test('a logger that throws takes neither the process with it nor the lines of others', async t => {
+  const a = await named(t, 'a')
+  const written: string[] = []
+  const stream = {
+    write (line: string) {
+      if (line.includes('"pool":"unlucky"')) throw new Error('no space left on device')
+      written.push(line)
+    }
+  }
+  const pools = { unlucky: { targets: [a.url] }, lucky: { targets: [a.url] } }
+  const { request } = await gateway(t, { pools, routes: [{ prefix: '/unlucky', pool: 'unlucky' }, { prefix: '/lucky', pool: 'lucky' }] }, { logger: { stream } })
+  const answers = await Promise.all(['/unlucky', '/lucky', '/unlucky', '/lucky'].map(async path => await request(path)))
+  for (const { body } of answers) await body.dump()
+  t.strictSame(answers.map(({ statusCode }) => statusCode), [200, 200, 200, 200])
+  await until(() => written.filter(line => line.includes('"pool":"lucky"')).length === 2)
 })
