@@ -12,7 +12,7 @@ import { status } from '../dist/status/index.js'
 
 const CHANNELS = ['attempt:start', 'attempt:end', 'exchange:end', 'health', 'membership']
 
-/** Options of Fastify. Lines are written as they are by default, each at once; its own two for each request are left out unless asked for. */
+/** Options of Fastify. Lines are written as they are to any file: those that come while others are on their way go together; its own two for each request are left out unless asked for. */
 export function serverOptions (observing) {
   const logger = observing.includes('buffered') ? { stream: pino.destination({ dest: '/dev/null', sync: false, minLength: 4096 }) } : { file: '/dev/null' }
   if (observing.includes('own lines')) return { logger }

@@ -34,10 +34,14 @@ export function markdown (rows: readonly Row[]): string {
       `\`${name}\`: ${CASES.find(one => one.name === name)?.about ?? ''}`,
       ...sizes.slice(1).map(size => twoDigits(own.find(({ targets }) => targets === size)?.idleRatio)),
       String(own.at(-1)?.bytes ?? '–'),
-      among === undefined ? '–' : Math.max(among.idle, among.spread) < MOST ? 'yes' : `no: ${(Math.max(among.idle, among.spread) / 1000).toFixed(1)} µs`
+      among === undefined ? '–' : verdict(Math.max(among.idle, among.spread))
     ]
   })]
   return lines.map(line => `| ${line.join(' | ')} |`).join('\n') + '\n'
+}
+
+function verdict (nanoseconds: number): string {
+  return nanoseconds < MOST ? 'yes' : `no: ${(nanoseconds / 1000).toFixed(1)} µs`
 }
 
 function twoDigits (ratio: number | undefined): string {

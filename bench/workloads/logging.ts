@@ -1,5 +1,5 @@
-import type { Variant, Workload } from '../workload.js'
-import { by } from './observing.js'
+import type { Workload } from '../workload.js'
+import { ALL, by } from './observing.js'
 
 /** For an app that logs its requests already, as Fastify does by default: two lines for each, which one of ours can take the place of. */
 export const workload: Workload = {
@@ -9,7 +9,7 @@ export const workload: Workload = {
   variants: [[
     { label: 'Fastify\'s own two lines, and nothing of ours', options: by('own lines') },
     { label: 'our line in their place', options: by('log') },
-    { label: 'our line in their place, and all else that observes', options: by('prometheus', 'status', 'opentelemetry', 'explain for nobody', 'log') },
+    { label: 'our line in their place, and all else that observes', options: by(...ALL, 'log') },
     { label: 'no line at all, and nothing of ours', options: by('logger') }
-  ] satisfies Variant[]]
+  ]]
 }

@@ -3,6 +3,9 @@ import type { Variant, Workload } from '../workload.js'
 /** What the candidate observes with goes by `observing`; without it nothing does, and there is no log. */
 export const by = (...observing: string[]): Variant['options'] => ({ observers: null, ...(observing.length === 0 ? undefined : { observing }) })
 
+/** What observes but for lines. */
+export const ALL = ['prometheus', 'status', 'opentelemetry', 'explain for nobody']
+
 const BASE: Variant = { label: 'all off', options: by() }
 
 /** Neighbours in time are compared. */
@@ -17,7 +20,7 @@ export const workload: Workload = {
       { label: 'status API with one watcher', options: by('status') },
       { label: 'OpenTelemetry without an SDK', options: by('opentelemetry') },
       { label: 'explain by a function, for nobody', options: by('explain for nobody') },
-      { label: 'all of these', options: by('prometheus', 'status', 'opentelemetry', 'explain for nobody') }
+      { label: 'all of these', options: by(...ALL) }
     ],
     [
       BASE,
@@ -25,7 +28,7 @@ export const workload: Workload = {
       { label: 'a bare line of the app for each request', options: by('bare line') },
       { label: 'our line for each request', options: by('log') },
       { label: 'our line for each request, buffered', options: by('log', 'buffered') },
-      { label: 'everything: our line, and all of the above', options: by('prometheus', 'status', 'opentelemetry', 'explain for nobody', 'log') }
+      { label: 'everything: our line, and all of the above', options: by(...ALL, 'log') }
     ],
     [
       BASE,

@@ -16,7 +16,7 @@ const CACHE = join(ROOT, 'node_modules/.cache/fastify-balancer-tests')
 /** @returns the directory that stands for `lib/` */
 export function compiledLib (): string {
   const files = readdirSync(join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.ts')).sort()
-  const hash = createHash('sha256')
+  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package.json')))
   for (const file of files) hash.update(file).update(readFileSync(join(ROOT, 'lib', file)))
   const directory = join(CACHE, hash.digest('hex').slice(0, 16))
   if (!existsSync(directory)) make(directory, files)
