@@ -3,7 +3,7 @@ import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import balancer, { type BalancerOptions } from '../../lib/index.js'
-import { logged, named, REFUSING, upstream } from '../kit/index.js'
+import { logged, named, REFUSING, turnEnds, upstream } from '../kit/index.js'
 import { identity, tlsUpstream } from '../kit/tls/index.js'
 import { both, type Answer } from './kit.js'
 import { DIFFERENCES as WEBSOCKETS } from './differences-websocket.js'
@@ -88,7 +88,7 @@ const DIFFERENCES: Record<string, (t: Test, url: string) => Promise<void>> = {
       await app.register(plugin as typeof balancer, { upstream: url })
       await app.inject('/x')
       // Our line is written at the end of the turn, and nothing that is injected takes one.
-      await new Promise(resolve => { setImmediate(resolve) })
+      await turnEnds()
       counts.push(log.filter(({ level, reqId }) => level >= 30 && reqId !== undefined).length)
     }
     t.same(counts, [4, 3])
