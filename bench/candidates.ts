@@ -11,8 +11,8 @@ export type Candidates = ReadonlyMap<string, Candidate>
 /** What this plugin is called as a candidate. */
 export const OURS = 'ours'
 
-/** In the order of the tables: ours, what it is compared with, the floor, and the others by name. */
-const FIRST = [OURS, 'reply-from', 'raw']
+/** In the order of the tables: ours, what it is compared with, the floors with reply-from and without, and the others by name. */
+const FIRST = [OURS, 'reply-from', 'reply-from-whole', 'raw']
 
 const orderOf = (name: string): number => FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length
 
