@@ -5,6 +5,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler } from '@opentelemetry/sdk-trace-base'
+import { LogController } from 'fastify'
 import pino from 'pino'
 import openTelemetry from '../dist/opentelemetry/index.js'
 import prometheus from '../dist/prometheus/index.js'
@@ -16,7 +17,7 @@ const CHANNELS = ['attempt:start', 'attempt:end', 'exchange:end', 'health', 'mem
 export function serverOptions (observing) {
   const logger = observing.includes('buffered') ? { stream: pino.destination({ dest: '/dev/null', sync: false, minLength: 4096 }) } : { file: '/dev/null' }
   if (observing.includes('own lines')) return { logger }
-  return ['log', 'logger', 'bare line'].some(name => observing.includes(name)) ? { logger, disableRequestLogging: true } : {}
+  return ['log', 'logger', 'bare line'].some(name => observing.includes(name)) ? { logger, logController: new LogController({ disableRequestLogging: true }) } : {}
 }
 
 /** Options of the plugin. */
