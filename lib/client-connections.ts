@@ -1,9 +1,9 @@
 import { Server as HttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import { Server as HttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import type { Clock } from './clock.js'
+import { turnEnds, type Clock } from './clock.js'
 
 interface Use {
   /** The answer that was begun last on the connection; undefined before the first request, and on HTTP/2. */
@@ -11,6 +11,9 @@ interface Use {
   /** Ends the wait for its silence. */
   cancel: () => void
 }
+
+/** Turns of the event loop that are waited for at the most until nobody has connected in one. */
+const MOST_TURNS = 100
 
 /** The connections that clients have made to a server, upgraded ones too, so that they can be ended without losing a request. */
 export class ClientConnections {
@@ -24,6 +27,8 @@ export class ClientConnections {
   /** How long a connection may be silent, in milliseconds; undefined while that is no matter. */
   #linger: number | undefined
   #leaving = false
+  /** How many there have been. */
+  #accepted = 0
 
   /** @param server has accepted nobody yet */
   constructor (server: Server, clock: Clock) {
@@ -64,13 +69,28 @@ export class ClientConnections {
   }
 
   /**
+   * Lets nobody new in: who connects from now on is refused, and can try elsewhere. Those who are connected stay, unlike with the
+   * close of an HTTP server, and what they had sent has been read when it resolves.
+   */
+  async refuse (): Promise<void> {
+    // Who has connected waits in the system's queue until the next turn of the event loop. A queue that is dropped resets them: it should be empty.
+    let before
+    let turns = 0
+    do {
+      before = this.#accepted
+      await turnEnds()
+    } while (this.#accepted !== before && ++turns < MOST_TURNS)
+    if (this.#server.listening) NetServer.prototype.close.call(this.#server)
+    // What they have sent is read one turn after they are let in.
+    await turnEnds()
+  }
+
+  /**
    * Resolves when every answer that has been written has been read too, or its client is gone. When a server closes, Node
-   * ends the connections of those that have not. Nobody new is let in while there are any, so that it comes to an end.
+   * ends the connections of those that have not. Nobody new should be let in any more, so that it comes to an end.
    */
   async allRead (): Promise<void> {
     for (let unread; (unread = this.#unread()) !== undefined;) {
-      // The one that is waited for is enough. 0 would be no limit.
-      this.#server.maxConnections = 1
       const [socket, response] = unread
       await new Promise<void>(resolve => {
         response.once('close', resolve)
@@ -98,6 +118,7 @@ export class ClientConnections {
   #add (sockets: Map<Socket, Use>, socket: Socket): void {
     // One whose request to upgrade is handed back comes a second time.
     if (sockets.has(socket)) return
+    this.#accepted++
     const use: Use = { latest: undefined, cancel: () => {} }
     sockets.set(socket, use)
     socket.once('close', () => {

@@ -38,6 +38,11 @@ export async function sleep (clock: Clock, ms: number, signal: AbortSignal): Pro
   })
 }
 
+/** Resolves at the end of this turn of the event loop: what has come in by now has been dealt with. */
+export async function turnEnds (): Promise<void> {
+  await new Promise(resolve => { setImmediate(resolve) })
+}
+
 /** `ms` spread evenly over ± `jitter` (a share: 0.1 is ten per cent), so that many gateways do not act in step. */
 export function jittered (clock: Clock, ms: number, jitter: number): number {
   return ms * (1 + jitter * (2 * clock.random() - 1))

@@ -520,7 +520,8 @@ export class Forwarding implements Handler, EndListener {
   /** Of an upload that is answered before its end the rest is read and dropped, but not for ever. */
   #limitRest (): void {
     const { raw } = this.#request
-    if (raw.complete || http2Stream(this.#request) !== undefined) return
+    // Requests that are injected into the app have no connection, and do not say whether they are complete.
+    if (raw.complete !== false || http2Stream(this.#request) !== undefined) return
     const { pool, clock } = this.#settings
     this.#reply.raw.once('finish', () => {
       if (raw.complete) return

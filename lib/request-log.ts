@@ -15,6 +15,11 @@ export function isLogged (log: FastifyBaseLogger, which: RequestLog, error: Erro
 }
 
 let waiting: Array<{ readonly log: FastifyBaseLogger, readonly end: ExchangeEnd }> = []
+/** How many of them have been written. */
+let written = 0
+
+/** Tests that own the clock replace the global one, and may never call what they were given. */
+const { setImmediate } = globalThis
 
 /**
  * The one line of a request, at the end of this turn of the event loop: a line among lines takes two thirds of what it takes between
@@ -24,19 +29,21 @@ export function logEnd (log: FastifyBaseLogger, end: ExchangeEnd): void {
   if (waiting.push({ log, end }) === 1) setImmediate(writeLines)
 }
 
-// A process that ends in the middle of a turn.
-process.on('exit', writeLines)
+// A process that ends in the middle of a turn. Loggers end what they write to in listeners of their own, which these lines must come before.
+process.prependListener('exit', writeLines)
 
+/** May be entered anew by a logger that ends the process. */
 function writeLines (): void {
-  const lines = waiting
-  waiting = []
-  for (const { log, end } of lines) {
+  for (let next = waiting[written]; next !== undefined; next = waiting[written]) {
+    written++
     try {
-      writeLine(log, end)
+      writeLine(next.log, next.end)
     } catch {
       // A logger that throws has nobody to tell it, and is not to take the others' lines, or the process, with it.
     }
   }
+  waiting = []
+  written = 0
 }
 
 /** Nothing in it is the client's own: no path, no header field, no query. */

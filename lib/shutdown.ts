@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { constants } from 'node:os'
 import type { FastifyBaseLogger, FastifyInstance, FastifyTypeProvider, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerBase } from 'fastify'
 import { ClientConnections } from './client-connections.js'
-import { sleep, systemClock, type Clock } from './clock.js'
+import { sleep, systemClock, turnEnds, type Clock } from './clock.js'
 import { BadOptionError, show } from './errors.js'
 import { flag, LONGEST_TIMER, milliseconds, object } from './option-types.js'
 import { check, rule } from './schema.js'
@@ -66,7 +66,7 @@ interface Retiring {
  * 1. `isClosing(app)` is true, for the readiness handler, and every answer on HTTP/1 ends its connection, but for those that have begun.
  * 2. For `delay` everything is served as before.
  * 3. For `linger` too: Node ends silent connections the moment that a server closes, and with them the request that a client
- *    is just sending. One that comes in this time is answered; who sends none has nothing to lose.
+ *    is just sending. One that comes in this time is answered; who sends none has nothing to lose. At its end nobody new is let in.
  * 4. The app closes. From here on Fastify answers 503 (see its `return503OnClosing`), but nobody should be left to be told:
  *    the only connections still open are busy with an answer. What is under way may go on until the grace, or the pool's own
  *    `timeouts.grace` from here on, at which pools end streams politely and the rest with a 503. Last, connections are cut.
@@ -125,9 +125,12 @@ export function shutdown<
         await sleep(clock, delay, closed.signal)
         connections.endSilent(silence)
         await sleep(clock, silence, closed.signal)
+        await connections.refuse()
         await connections.allRead()
       }
       await app.close()
+      // The lines of the last requests come before this one.
+      await turnEnds()
       log.info({ signal, ms: Math.round(clock.now() - started), cut }, 'shut down')
     } catch (error) {
       log.error({ signal, err: error }, 'could not shut down')

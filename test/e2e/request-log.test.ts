@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import type { FastifyServerOptions } from 'fastify'
+import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify'
 import type { BalancerOptions } from '../../lib/index.js'
+import { logEnd } from '../../lib/request-log.js'
 import { compiledLib } from '../kit/compiled.js'
-import { gateway, named, REFUSING, until, upstream, type Gateway, type LogLine } from '../kit/index.js'
+import { gateway, named, REFUSING, turnEnds, until, upstream, type Gateway, type LogLine } from '../kit/index.js'
 
 const OURS = ['request forwarded', 'client closed the connection', 'request could not be forwarded']
 
@@ -122,23 +123,58 @@ t.test('what the logger hides is not put together', async t => {
       }
     })
     t.equal((await request('/')).statusCode, 200)
-    await new Promise(resolve => { setImmediate(resolve) })
+    await turnEnds()
     t.equal(made, expected, JSON.stringify(fastifyOptions))
     t.equal(log.filter(line => line.includes('request forwarded')).length, expected)
   }
 })
 
-t.test('a process that ends in the middle of a turn has written its lines', async t => {
+/** What a program says that ends by itself. */
+async function said (script: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../../', import.meta.url) })
+  return stdout
+}
+
+t.test('a process that ends in the middle of a turn has written its lines, before its logger ends what it writes to', async t => {
   const a = await named(t, 'a')
-  const script = `
-    import Fastify from 'fastify'
-    import balancer from ${JSON.stringify(`${compiledLib()}/index.js`)}
-    const app = Fastify({ logger: true })
+  t.match(await said(`
+    let open = true
+    process.on('exit', () => { open = false })
+    const stream = { write (line) { if (open) process.stdout.write(line) } }
+    const { default: Fastify } = await import('fastify')
+    const { default: balancer } = await import(${JSON.stringify(`${compiledLib()}/index.js`)})
+    const app = Fastify({ logger: { stream } })
     await app.register(balancer, { prefix: '/', targets: [${JSON.stringify(a.url)}], observers: [{ ended () { process.exit(0) } }] })
     await fetch(await app.listen({ port: 0, host: '127.0.0.1' }))
-  `
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { cwd: new URL('../../', import.meta.url) })
-  t.match(stdout, /"msg":"request forwarded"/)
+  `), /"msg":"request forwarded"/)
+})
+
+t.test('a logger that ends the process in the middle of the lines has been given all of them', async t => {
+  t.equal(await said(`
+    const { logEnd } = await import(${JSON.stringify(`${compiledLib()}/request-log.js`)})
+    const log = { info ({ status }) {
+      console.log(status)
+      if (status === 2) process.exit(0)
+    } }
+    for (const status of [1, 2, 3, 4]) logEnd(log, { status, pool: 'pool', target: undefined, attempts: [], code: 'answered', ms: 1, waited: 0, error: undefined })
+  `), '1\n2\n3\n4\n')
+})
+
+t.test('timers that a test has replaced for a while do not end the log', async t => {
+  const lines: unknown[] = []
+  const log = { info: (fields: unknown) => { lines.push(fields) } } as unknown as FastifyBaseLogger
+  const end = { pool: 'pool', target: undefined, attempts: [], status: 200, code: 'answered', ms: 1, waited: 0, error: undefined, request: undefined, method: 'GET', path: '/' } as const
+  const { setImmediate: real } = globalThis
+  globalThis.setImmediate = (() => {}) as unknown as typeof setImmediate
+  try {
+    logEnd(log, end)
+  } finally {
+    globalThis.setImmediate = real
+  }
+  await turnEnds()
+  logEnd(log, end)
+  await turnEnds()
+  t.equal(lines.length, 2)
 })
 
 t.test('a logger that throws takes neither the process with it nor the lines of others', async t => {
