@@ -160,20 +160,11 @@ export function logged (options: FastifyServerOptions = {}): { app: FastifyInsta
   return { app, log }
 }
 
-/**
- * Resolves once `condition` holds; rejects after `ms` milliseconds. For facts that no event tells of.
- * What is done at the end of the turn that brought it about, as log lines are written, is done by then.
- */
+/** Resolves once `condition` holds; rejects after `ms` milliseconds. For facts that no event tells of. */
 export async function until (condition: () => boolean, ms = 5000): Promise<void> {
   const end = performance.now() + ms
   while (!condition()) {
     if (performance.now() > end) throw new Error(`still not so after ${ms} ms: ${condition.toString()}`)
     await new Promise(resolve => { setTimeout(resolve, 2) })
   }
-  await turnEnds()
-}
-
-/** What was put off to the end of this turn of the event loop has been done. */
-export async function turnEnds (): Promise<void> {
-  await new Promise(resolve => { setImmediate(resolve) })
 }
