@@ -26,6 +26,18 @@ export async function closing (
   return { ...served, close }
 }
 
+/** Resolves once the server closes, which is after it has stopped to let anybody in. To be called before the shutdown begins. */
+export async function serverCloses ({ server }: FastifyInstance): Promise<void> {
+  const { close } = server
+  await new Promise<void>(resolve => {
+    server.close = callback => {
+      server.close = close
+      resolve()
+      return server.close(callback)
+    }
+  })
+}
+
 /** An upstream whose answers wait to be let go. */
 export async function waiting (t: Test): Promise<{ readonly url: string, readonly pending: Array<() => void> }> {
   const pending: Array<() => void> = []

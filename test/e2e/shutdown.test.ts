@@ -9,7 +9,7 @@ import { isClosing, shutdown, type ShutdownOptions } from '../../lib/shutdown.js
 import { VirtualClock } from '../kit/clock.js'
 import { logged, named, until, upstream } from '../kit/index.js'
 import { rawClient, values, type RawClient } from '../kit/raw.js'
-import { closing, LONG, waiting } from './shutdown-kit.js'
+import { closing, LONG, serverCloses, waiting } from './shutdown-kit.js'
 
 async function ask (client: RawClient, path = '/'): Promise<{ status: number | undefined, connection: string | undefined }> {
   await client.send(`GET ${path} HTTP/1.1\r\nHost: g.test\r\n\r\n`)
@@ -119,8 +119,9 @@ t.test('a connection whose answer had begun before is let go when it has been si
   const client = await rawClient(t, port)
   await client.send('GET / HTTP/1.1\r\nHost: g.test\r\n\r\n')
   await client.when(() => client.received.includes('begun') || undefined)
+  const closes = serverCloses(app)
   const closed = close()
-  await until(() => !app.server.listening)
+  await closes
   finish?.()
   t.equal((await client.response())?.body, 'begun, done')
   t.equal(await client.ended(), 'end')
@@ -141,8 +142,9 @@ t.test('a request behind an answer that had begun before is turned down or serve
     await client.send('GET /stream HTTP/1.1\r\nHost: g.test\r\n\r\n')
     stream.write('begun, ')
     await client.when(() => client.received.includes('begun') || undefined)
+    const closes = serverCloses(app)
     const closed = close()
-    await until(() => !app.server.listening)
+    await closes
     stream.end('done')
     t.equal((await client.response())?.body, 'begun, done')
     t.same(await ask(client, '/own'), expected)
